@@ -1,0 +1,119 @@
+"""Thin sessions: each calls `sluice` or a tool; what they do stands in ci/src/sluice and tests/."""
+
+import os
+from pathlib import Path
+
+import nox
+
+ROOT = Path(__file__).parent
+TOOLS = ROOT / ".sluice" / "tools"
+PYTHON_SOURCES = ("noxfile.py", "ci/src", "tests", "services", "bench")
+SERVICES = tuple(sorted(str(path.parent.parent) for path in (ROOT / "services").glob("*/src")))
+
+# The environment that ./nox made holds everything: a session needs none of its own.
+nox.options.default_venv_backend = "none"
+nox.options.sessions = ["tests"]
+nox.options.error_on_missing_interpreters = True
+
+
+def sluice(session: nox.Session, *args: str) -> None:
+    """Run Sluice's own command with what the user gave after `--`."""
+    session.run("python", "-m", "sluice", *args, *session.posargs, external=True)
+
+
+@nox.session
+def doctor(session: nox.Session) -> None:
+    """What this host has and lacks, each line with its cure."""
+    sluice(session, "doctor")
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """ruff: rules and format of imports."""
+    session.run("ruff", "check", *existing(), external=True)
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """mypy, strict."""
+    session.run("mypy", "ci/src/sluice", "noxfile.py", external=True)
+    session.run("mypy", "--explicit-package-bases", "tests", external=True)
+    for service in SERVICES:
+        session.run("mypy", f"{service}/src", external=True, env={"MYPYPATH": "services/servicekit/src"})
+
+
+@nox.session
+def unit(session: nox.Session) -> None:
+    """Unit tests: hermetic and fast."""
+    session.run("pytest", "tests/unit", *session.posargs, external=True)
+    session.run("pytest", "-c", "services/pytest.ini", "services", *session.posargs, external=True)
+    for module in ("capped-runc",):
+        folder = ROOT / "ci" / "src" / "sluice" / "supply" / "gosrc" / module
+        with session.chdir(folder):
+            session.run("go", "test", ".", external=True, env={"GOFLAGS": "-mod=mod", "CGO_ENABLED": "0"})
+
+
+@nox.session
+def contract(session: nox.Session) -> None:
+    """Contract tests: adapters against the real programs."""
+    session.run("pytest", "tests/contract", *session.posargs, external=True, env=tools(session))
+
+
+@nox.session
+def charts(session: nox.Session) -> None:
+    """Every chart for every cloud, against Kubernetes' schemas and our policy."""
+    session.run("pytest", "tests/charts", *session.posargs, external=True, env=tools(session))
+
+
+@nox.session
+def rules(session: nox.Session) -> None:
+    """promtool on every rule: each alert fires and keeps quiet when it should."""
+    session.run("pytest", "tests/rules", *session.posargs, external=True, env=tools(session))
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Everything that needs no cluster: lint, types, unit, contract, charts, rules."""
+    for part in (lint, types, unit, contract, charts, rules):
+        session.log(f"— {part.__name__}")
+        part.func(session)  # type: ignore[attr-defined]
+
+
+@nox.session
+def supply(session: nox.Session) -> None:
+    """Obtain components; `-- --list` prints the table."""
+    sluice(session, "supply")
+
+
+@nox.session
+def e2e(session: nox.Session) -> None:
+    """The whole line: components, images, cluster, charts, suites, evidence, verdict."""
+    sluice(session, "e2e")
+
+
+@nox.session
+def gate(session: nox.Session) -> None:
+    """Judge evidence again: `-- --evidence DIR`."""
+    sluice(session, "gate")
+
+
+@nox.session
+def clean(session: nox.Session) -> None:
+    """Remove what Sluice made; `-- --cache` also what it built."""
+    sluice(session, "clean")
+
+
+def existing() -> list[str]:
+    """The folders of PYTHON_SOURCES that are there."""
+    return [name for name in PYTHON_SOURCES if (ROOT / name).exists()]
+
+
+def tools(session: nox.Session) -> dict[str, str]:
+    """Obtain the programs that tests use, and tell the tests where they are."""
+    session.run("python", "-m", "sluice", "supply", "--tools", str(TOOLS), external=True, silent=False)
+    return {
+        "SLUICE_BIN": str(TOOLS / "bin"),
+        "SLUICE_KUBERNETES_OPENAPI": str(TOOLS / "openapi" / "swagger.json"),
+        "SLUICE_CRDS": str(TOOLS / "crds"),
+        "PATH": os.pathsep.join([str(TOOLS / "bin"), os.environ["PATH"]]),
+    }
