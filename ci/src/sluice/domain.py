@@ -1,0 +1,260 @@
+"""The words of docs/architecture.md as frozen values; every step takes some of these and returns exactly one.
+
+All of them can be written as JSON and read back (`dump`, `load`), so that a step can be replayed alone.
+Durations are seconds, sizes are bytes, times are seconds since the Unix epoch in UTC.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from sluice.errors import EvidenceError
+
+EVIDENCE_SCHEMA = "sluice.evidence/v1"
+VERDICT_SCHEMA = "sluice.verdict/v1"
+
+How = Literal["upstream", "source"]
+Outcome = Literal["passed", "failed", "error", "skipped"]
+Level = Literal["pass", "warn", "fail"]
+
+
+@dataclass(frozen=True)
+class Service:
+    """One of the system's own programs, as its service.toml says."""
+
+    name: str
+    description: str
+    folder: str
+    port: int
+    chart: str
+    module: str
+    requires: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Source:
+    """The tree a run starts from. `digest` is over the content of services/, so an uncommitted edit shows."""
+
+    root: str
+    revision: str
+    dirty: bool
+    digest: str
+    services: tuple[Service, ...]
+
+
+@dataclass(frozen=True)
+class Component:
+    """A third-party program at hand. `seconds` is what obtaining it took when it was obtained."""
+
+    name: str
+    version: str
+    how: How
+    digest: str
+    path: str
+    size_bytes: int
+    seconds: float
+    cached: bool = False
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image in a registry, known by digest only."""
+
+    name: str
+    repository: str
+    digest: str
+    size_bytes: int = 0
+
+    @property
+    def reference(self) -> str:
+        """What a node pulls: `repository@sha256:…`."""
+        return f"{self.repository}@{self.digest}"
+
+
+@dataclass(frozen=True)
+class Images:
+    """What build_images made of the source; one image a service."""
+
+    images: tuple[Image, ...]
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A kind cluster that answers. `registry` is how this host says it, nodes use the same name."""
+
+    name: str
+    kubeconfig: str
+    registry: str
+    node_image: str
+    kubernetes: str
+    created: bool
+
+
+@dataclass(frozen=True)
+class ChartRelease:
+    """A chart as installed."""
+
+    name: str
+    namespace: str
+    revision: int
+
+
+@dataclass(frozen=True)
+class Installation:
+    """Everything that install_charts put on the cluster."""
+
+    releases: tuple[ChartRelease, ...]
+
+
+@dataclass(frozen=True)
+class TestResult:
+    """One test of a suite, with its window."""
+
+    __test__ = False
+
+    id: str
+    suite: str
+    outcome: Outcome
+    started: float
+    seconds: float
+    message: str = ""
+    request_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class SuiteResults:
+    """What run_suites saw."""
+
+    started: float
+    ended: float
+    tests: tuple[TestResult, ...]
+    exit_status: int
+
+
+@dataclass(frozen=True)
+class StepTiming:
+    """One step of the run, for the table of where the time went."""
+
+    name: str
+    started: float
+    seconds: float
+    outcome: Literal["done", "failed", "cancelled"]
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Series:
+    """One line of a plot: points are (time, value)."""
+
+    labels: dict[str, str]
+    points: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What one objective's query gave.
+
+    `values` has one number a series at the end of the window; `samples` counts what stands behind them
+    (scrapes, log lines, tests). `error` is set when the query failed: the gate then fails the objective.
+    """
+
+    objective: str
+    kind: Literal["promql", "logql", "tests"]
+    query: str
+    unit: str
+    at: float
+    window_seconds: float
+    values: tuple[float, ...] = ()
+    samples: int = 0
+    error: str = ""
+    series: tuple[Series, ...] = ()
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a run measured. The gate reads this and never the cluster."""
+
+    schema: str
+    run_id: str
+    started: float
+    ended: float
+    revision: str
+    dirty: bool
+    source_digest: str
+    runtime: str
+    kubernetes: str
+    images: tuple[Image, ...]
+    components: tuple[Component, ...]
+    steps: tuple[StepTiming, ...]
+    suites: tuple[str, ...]
+    tests: tuple[TestResult, ...]
+    measurements: tuple[Measurement, ...]
+    failures: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ObjectiveResult:
+    """One line of the verdict."""
+
+    name: str
+    level: Level
+    value: float | None
+    unit: str
+    pass_criterion: str
+    warn_criterion: str
+    weight: int
+    score: float
+    key: bool
+    reason: str
+    samples: int = 0
+    baseline: float | None = None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Pass, warn or fail, and every number it rests on; bound to the image digests it speaks of."""
+
+    schema: str
+    run_id: str
+    level: Level
+    score: float
+    pass_score: float
+    warn_score: float
+    digests: tuple[str, ...]
+    objectives: tuple[ObjectiveResult, ...]
+    reasons: tuple[str, ...] = field(default=())
+
+
+T = TypeVar("T")
+
+
+def dump(value: object) -> bytes:
+    """Return a value of this module as JSON, UTF-8, indented; NaN and infinity are written as text."""
+    adapter: TypeAdapter[object] = TypeAdapter(type(value))
+    return adapter.dump_json(value, indent=2)
+
+
+def load(kind: type[T], path: Path) -> T:
+    """Read back what `dump` wrote.
+
+    Raises EvidenceError when the file is missing, truncated or of another shape.
+    """
+    try:
+        return TypeAdapter(kind).validate_json(path.read_bytes(), strict=False)
+    except OSError as error:
+        raise EvidenceError(
+            f"{path} cannot be read", seen=str(error.strerror), expected=f"a {kind.__name__} written by a run",
+            next_command="./nox -s e2e",
+        ) from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise EvidenceError(
+            f"{path} is not a {kind.__name__}: {place}: {first['msg']}",
+            seen=f"{error.error_count()} fields that do not fit",
+            expected="a whole file, written by this version of Sluice",
+            next_command="./nox -s e2e",
+        ) from None

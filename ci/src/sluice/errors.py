@@ -1,0 +1,113 @@
+"""Everything that Sluice raises on purpose.
+
+    SluiceError
+    ├── SettingsError       sluice.toml or the environment
+    ├── SourceError         the source tree: a service without service.toml, no git
+    ├── SupplyError         a component cannot be obtained
+    │   ├── DigestMismatch  what arrived is not what was asked for
+    │   ├── Truncated       it arrived in part
+    │   ├── Unreachable     no answer from where it lies
+    │   └── DiskFull        no room for it
+    ├── HostError           this machine lacks something: an engine, root, a free port, disk
+    ├── CommandFailed       a program that we started ended with a failure
+    ├── ClusterError        kind or Kubernetes refused
+    ├── ChartError          a chart does not render or does not install
+    ├── NotReady            a deadline passed; carries the last cause
+    ├── EvidenceError       evidence is missing, broken or of another schema
+    └── PolicyError         release/policy.toml
+
+Each says, in this order: what failed, the value seen, what was expected, the next command.
+"""
+
+from collections.abc import Sequence
+
+
+class SluiceError(Exception):
+    """Base of the tree; shown to the user as it is, never with a traceback."""
+
+    def __init__(self, failed: str, *, seen: str = "", expected: str = "", next_command: str = "") -> None:
+        self.failed = failed
+        self.seen = seen
+        self.expected = expected
+        self.next_command = next_command
+        super().__init__(str(self))
+
+    def __str__(self) -> str:
+        lines = [self.failed]
+        lines += [f"  seen:     {self.seen}"] if self.seen else []
+        lines += [f"  expected: {self.expected}"] if self.expected else []
+        lines += [f"  next:     {self.next_command}"] if self.next_command else []
+        return "\n".join(lines)
+
+
+class _Mistakes(SluiceError):
+    """Several mistakes of one file, told together."""
+
+    def __init__(self, where: str, mistakes: Sequence[str], *, expected: str = "", next_command: str = "") -> None:
+        self.mistakes = tuple(mistakes)
+        count = f"{len(self.mistakes)} mistake{'s' if len(self.mistakes) != 1 else ''}"
+        super().__init__(
+            f"{where}: {count}\n" + "\n".join(f"  - {mistake}" for mistake in self.mistakes),
+            expected=expected,
+            next_command=next_command,
+        )
+
+
+class SettingsError(_Mistakes):
+    """Raised when sluice.toml or the environment holds values that cannot be used."""
+
+
+class PolicyError(_Mistakes):
+    """Raised when release/policy.toml cannot be used."""
+
+
+class SourceError(_Mistakes):
+    """Raised when the source tree is not what the pipeline can deliver."""
+
+
+class SupplyError(SluiceError):
+    """Raised when a component cannot be obtained."""
+
+
+class DigestMismatch(SupplyError):
+    """Raised when what arrived has another digest than was asked for."""
+
+
+class Truncated(SupplyError):
+    """Raised when a transfer ended before its announced length."""
+
+
+class Unreachable(SupplyError):
+    """Raised when the place a component lies at does not answer."""
+
+
+class DiskFull(SupplyError):
+    """Raised when there is no room left."""
+
+
+class HostError(SluiceError):
+    """Raised when this machine lacks something that the run needs."""
+
+
+class CommandFailed(SluiceError):
+    """Raised when a program that we started failed; `status` is its exit status."""
+
+    def __init__(self, failed: str, *, status: int, seen: str = "", expected: str = "", next_command: str = "") -> None:
+        self.status = status
+        super().__init__(failed, seen=seen, expected=expected, next_command=next_command)
+
+
+class ClusterError(SluiceError):
+    """Raised when kind or Kubernetes refused what was asked."""
+
+
+class ChartError(SluiceError):
+    """Raised when a chart does not render or does not install."""
+
+
+class NotReady(SluiceError):
+    """Raised when a deadline passed; `seen` is the last cause."""
+
+
+class EvidenceError(SluiceError):
+    """Raised when evidence is missing, broken, or written under another schema."""

@@ -1,0 +1,3 @@
+module sluice/capped-runc
+
+go 1.24
