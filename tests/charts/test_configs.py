@@ -1,0 +1,192 @@
+"""The programs themselves accept the configuration that the charts render, and do with it what we mean."""
+
+import json
+import re
+import subprocess
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from .rendering import PROFILES, Helm, Manifest, optional_tool, run
+
+STAMP = "2026-01-02T03:04:05.678901234Z stdout F "
+LINE = re.compile(r"^\S+\s(?P<labels>\{.*?\})\s(?P<line>.*)$")
+
+
+def manifest(manifests: list[Manifest], kind: str, name: str) -> Manifest:
+    return next(each for each in manifests if (each["kind"], each["metadata"]["name"]) == (kind, name))
+
+
+def config_map(helm: Helm, name: str, profile: str = "local") -> str:
+    return str(manifest(helm.manifests("logging", profile), "ConfigMap", name)["data"]["config.yaml"])
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_loki_accepts_its_configuration(helm: Helm, tmp_path: Path, profile: str) -> None:
+    file = tmp_path / "loki.yaml"
+    file.write_text(config_map(helm, "loki", profile), encoding="utf-8")
+    result = run(optional_tool("loki"), "-verify-config", f"-config.file={file}")
+    assert result.returncode == 0, result.stderr
+
+
+def test_loki_refuses_a_key_that_it_does_not_know(helm: Helm, tmp_path: Path) -> None:
+    file = tmp_path / "loki.yaml"
+    file.write_text(
+        config_map(helm, "loki").replace("retention_period", "retention_perion"), encoding="utf-8"
+    )
+    assert run(optional_tool("loki"), "-verify-config", f"-config.file={file}").returncode != 0
+
+
+def test_loki_deletes_what_is_older_than_the_retention(helm: Helm) -> None:
+    """Retention is off unless all of these are set, and Loki does not say so."""
+    config = yaml.safe_load(config_map(helm, "loki"))
+    assert config["compactor"]["retention_enabled"] is True
+    assert config["compactor"]["delete_request_store"] == "filesystem"
+    assert config["compactor"]["working_directory"].startswith("/var/loki/")
+    assert config["limits_config"]["retention_period"] == "168h"
+
+
+def test_promtail_accepts_its_configuration(helm: Helm, tmp_path: Path) -> None:
+    file = tmp_path / "promtail.yaml"
+    file.write_text(config_map(helm, "promtail"), encoding="utf-8")
+    result = run(optional_tool("promtail"), "-check-syntax", f"-config.file={file}")
+    assert result.returncode == 0, result.stderr
+
+
+LEVELS = (
+    ('{"level": "error", "message": "no", "request_id": "r-1", "user_id": "u-1"}', "ERROR"),
+    ('{"level": "WARNING", "message": "level=info is only text here"}', "WARNING"),
+    ('{"level": "warn"}', "WARNING"),
+    ('{"level": "Critical"}', "CRITICAL"),
+    ('{"level": "made-up-by-a-client-4711"}', "UNKNOWN"),
+    ('{"level": 30}', "UNKNOWN"),
+    ('{"message": "no level"}', "UNKNOWN"),
+    ("ts=2026-01-02T03:04:05Z level=info caller=main.go msg=started", "INFO"),
+    ("level=fatal msg=gone", "CRITICAL"),
+    ("E0102 03:04:05.678901       1 main.go:12] broken", "ERROR"),
+    ("plain words about a level", "UNKNOWN"),
+    ("", "UNKNOWN"),
+)
+
+
+def test_promtail_finds_the_level_and_leaves_the_line(helm: Helm, tmp_path: Path) -> None:
+    found = _through_promtail(helm, tmp_path, [line for line, _ in LEVELS])
+    assert found == [({"namespace": "default", "level": level}, line) for line, level in LEVELS]
+
+
+def _through_promtail(helm: Helm, folder: Path, lines: list[str]) -> list[tuple[dict[str, str], str]]:
+    """Send lines through the real pipeline, with static labels in the place of the API server's."""
+    config = yaml.safe_load(config_map(helm, "promtail"))
+    scrape = config["scrape_configs"][0]
+    del scrape["kubernetes_sd_configs"]
+    scrape["static_configs"] = [{"labels": {"namespace": "default"}}]
+    config["positions"] = {"filename": str(folder / "positions.yaml")}
+    config["server"] = {"disable": True}
+    file = folder / "promtail.yaml"
+    file.write_text(yaml.safe_dump(config), encoding="utf-8")
+    command = [str(optional_tool("promtail")), f"-config.file={file}", "-stdin", "-dry-run", "-inspect=false"]
+    found: list[tuple[dict[str, str], str]] = []
+    with subprocess.Popen(  # noqa: S603
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+        deadline = threading.Timer(30, process.kill)
+        deadline.start()
+        assert process.stdin is not None
+        assert process.stdout is not None
+        # Its input stays open until all is printed: promtail ends with its input, in the middle of a line.
+        process.stdin.write("".join(f"{STAMP}{line}\n" for line in lines))
+        process.stdin.flush()
+        while len(found) < len(lines) and (printed := process.stdout.readline()):
+            match = LINE.match(printed.rstrip("\n"))
+            if match:
+                found.append((dict(re.findall(r'(\w+)="([^"]*)"', match["labels"])), match["line"]))
+        deadline.cancel()
+        process.kill()
+    return found
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        ("--set", "alertmanager.webhook.url=http://receiver.default:8080/alerts"),
+        ("--set", "alertmanager.webhook.urlSecret=receiver"),
+    ],
+)
+def test_alertmanager_accepts_its_configuration(
+    helm: Helm, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    secret = manifest(helm.manifests("monitoring", "local", *arguments), "Secret", "alertmanager-config")
+    file = tmp_path / "alertmanager.yaml"
+    file.write_text(secret["stringData"]["alertmanager.yaml"], encoding="utf-8")
+    result = run(optional_tool("amtool"), "check-config", file)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_alertmanager_sends_to_the_webhook_that_is_given(helm: Helm) -> None:
+    url = "http://receiver.default:8080/alerts"
+    manifests = helm.manifests("monitoring", "local", "--set", f"alertmanager.webhook.url={url}")
+    config = yaml.safe_load(
+        manifest(manifests, "Secret", "alertmanager-config")["stringData"]["alertmanager.yaml"]
+    )
+    assert config["route"]["receiver"] == "webhook"
+    assert config["receivers"][-1] == {
+        "name": "webhook",
+        "webhook_configs": [{"url": url, "send_resolved": True}],
+    }
+
+
+def test_dashboards_are_json(helm: Helm) -> None:
+    for path in (helm.charts / "monitoring" / "dashboards").glob("*.json"):
+        assert json.loads(path.read_text(encoding="utf-8"))["title"], path
+
+
+def expanded(template: str, match: re.Match[str]) -> str:
+    """Go's way: `$1_` is the group named `1_`, which there is not."""
+    groups = {str(number): text for number, text in enumerate(match.groups(), start=1)}
+    return re.sub(r"\$(?:\{(\w+)\}|(\w+))", lambda name: groups.get(name[1] or name[2], ""), template)
+
+
+def relabelled(config: dict[str, Any], meta: dict[str, str]) -> dict[str, str]:
+    """What Prometheus' relabelling makes of a pod's labels."""
+    labels = dict(meta)
+    for rule in config["scrape_configs"][0]["relabel_configs"]:
+        source = ";".join(labels.get(name, "") for name in rule["source_labels"])
+        match = re.fullmatch(rule.get("regex", "(.*)"), source)
+        if match:
+            labels[rule["target_label"]] = expanded(rule.get("replacement", "$1"), match)
+    return {name: text for name, text in labels.items() if not name.startswith("__meta")}
+
+
+@pytest.mark.parametrize(
+    ("extra", "service", "folder"),
+    [
+        (
+            {"label_service": "backend", "label_app_kubernetes_io_name": "other"},
+            "backend",
+            "default_pod-1_u-1",
+        ),
+        ({"label_app_kubernetes_io_name": "grafana"}, "grafana", "default_pod-1_u-1"),
+        ({"label_k8s_app": "kube-dns"}, "kube-dns", "default_pod-1_u-1"),
+        ({}, "main", "default_pod-1_u-1"),
+        ({"annotation_kubernetes_io_config_hash": "0a1b"}, "main", "default_pod-1_0a1b"),
+    ],
+)
+def test_promtail_names_the_service_and_finds_its_files(
+    helm: Helm, extra: dict[str, str], service: str, folder: str
+) -> None:
+    pod = {"pod_name": "pod-1", "pod_uid": "u-1", "pod_node_name": "node", "pod_container_name": "main"}
+    meta = {f"__meta_kubernetes_{name}": text for name, text in pod.items()}
+    meta |= {f"__meta_kubernetes_pod_{name}": text for name, text in extra.items()}
+    meta["__meta_kubernetes_namespace"] = "default"
+    assert relabelled(yaml.safe_load(config_map(helm, "promtail")), meta) == {
+        "__host__": "node",
+        "__path__": f"/var/log/pods/{folder}/main/*.log",
+        "namespace": "default",
+        "pod": "pod-1",
+        "container": "main",
+        "service": service,
+    }

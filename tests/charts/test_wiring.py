@@ -1,0 +1,133 @@
+"""Names meet: Services find pods and ports, monitors find Services and ports, mounts find their volumes."""
+
+from collections.abc import Mapping
+
+import pytest
+
+from .policy import workloads
+from .rendering import CHARTS, Helm, Manifest
+
+# Ports of the pods that the operator makes, and the labels that it gives them.
+OPERATED = {
+    "prometheus": (
+        {"web", "reloader-web"},
+        {"app.kubernetes.io/name": "prometheus", "operator.prometheus.io/name": "k8s"},
+    ),
+    "alertmanager": (
+        {"web", "reloader-web"},
+        {"app.kubernetes.io/name": "alertmanager", "alertmanager": "main"},
+    ),
+}
+OUTSIDE = {"kubelet", "apiserver"}  # monitors of Services that Kubernetes and the operator keep
+STABLE_NAMES = {
+    "monitoring": {
+        ("prometheus", 9090),
+        ("alertmanager", 9093),
+        ("kube-state-metrics", 8080),
+        ("node-exporter", 9100),
+        ("prometheus-operator", 8080),
+    },
+    "logging": {("loki", 3100)},
+    "backend": {("backend", 8000)},
+}
+
+
+def matches(selector: Mapping[str, str], labels: Mapping[str, str]) -> bool:
+    return selector.items() <= labels.items()
+
+
+def of_kind(manifests: list[Manifest], kind: str) -> list[Manifest]:
+    return [manifest for manifest in manifests if manifest["kind"] == kind]
+
+
+@pytest.mark.parametrize("chart", CHARTS)
+def test_every_service_finds_its_pods_and_their_ports(helm: Helm, chart: str) -> None:
+    manifests = helm.manifests(chart, "local")
+    pods = {
+        workload.name: (
+            {port["name"] for container in workload.containers for port in container.get("ports", ())},
+            workload.labels,
+        )
+        for workload in workloads(manifests)
+    } | (OPERATED if chart == "monitoring" else {})
+    for service in of_kind(manifests, "Service"):
+        found = [ports for ports, labels in pods.values() if matches(service["spec"]["selector"], labels)]
+        assert len(found) == 1, f"the Service {service['metadata']['name']} selects {len(found)} workloads"
+        assert {port["targetPort"] for port in service["spec"]["ports"]} <= found[0]
+
+
+@pytest.mark.parametrize("chart", CHARTS)
+def test_every_monitor_finds_a_service_and_its_port(helm: Helm, chart: str) -> None:
+    manifests = helm.manifests(chart, "local")
+    services = of_kind(manifests, "Service")
+    for monitor in of_kind(manifests, "ServiceMonitor"):
+        name = monitor["metadata"]["name"]
+        if name in OUTSIDE:
+            continue
+        selector = monitor["spec"]["selector"]["matchLabels"]
+        found = [service for service in services if matches(selector, service["metadata"]["labels"])]
+        assert [service["metadata"]["name"] for service in found] == [name]
+        ports = {port["name"] for port in found[0]["spec"]["ports"]}
+        assert {endpoint["port"] for endpoint in monitor["spec"]["endpoints"]} <= ports
+
+
+@pytest.mark.parametrize("chart", CHARTS)
+def test_every_mount_has_its_volume_and_every_account_exists(helm: Helm, chart: str) -> None:
+    manifests = helm.manifests(chart, "local")
+    accounts = {manifest["metadata"]["name"] for manifest in of_kind(manifests, "ServiceAccount")}
+    claims = {
+        claim["metadata"]["name"]
+        for manifest in of_kind(manifests, "StatefulSet")
+        for claim in manifest["spec"].get("volumeClaimTemplates", ())
+    }
+    for workload in workloads(manifests):
+        assert workload.pod["serviceAccountName"] in accounts
+        volumes = {volume["name"] for volume in workload.pod.get("volumes", ())} | claims
+        for container in (*workload.containers, *workload.init_containers):
+            assert {mount["name"] for mount in container.get("volumeMounts", ())} <= volumes
+
+
+@pytest.mark.parametrize("chart", sorted(STABLE_NAMES))
+def test_the_names_that_suites_and_dashboards_use_are_there(helm: Helm, chart: str) -> None:
+    found = {
+        (service["metadata"]["name"], port["port"])
+        for service in of_kind(helm.manifests(chart, "local"), "Service")
+        for port in service["spec"]["ports"]
+    }
+    assert STABLE_NAMES[chart] <= found
+
+
+def test_prometheus_takes_the_monitors_and_rules_of_every_namespace(helm: Helm) -> None:
+    spec = of_kind(helm.manifests("monitoring", "local"), "Prometheus")[0]["spec"]
+    for kind in ("serviceMonitor", "podMonitor", "rule", "probe"):
+        assert spec[f"{kind}Selector"] == {}
+        assert spec[f"{kind}NamespaceSelector"] == {}
+
+
+def test_every_rule_file_becomes_a_prometheus_rule(helm: Helm) -> None:
+    files = {path.stem for path in (helm.charts / "monitoring" / "rules").glob("*.yaml")}
+    manifests = helm.manifests(
+        "monitoring", "local", "--set", "rules.runbookBaseUrl=https://example.org/main/"
+    )
+    rules = of_kind(manifests, "PrometheusRule")
+    assert {rule["metadata"]["name"] for rule in rules} == files
+    for rule in rules:
+        for group in rule["spec"]["groups"]:
+            for alert in group["rules"]:
+                address = alert["annotations"]["runbook_url"]
+                assert address == f"https://example.org/main/helm/monitoring/runbooks/{alert['alert']}.md"
+
+
+def test_a_changed_environment_makes_new_pods(helm: Helm) -> None:
+    def checksum(*arguments: str) -> str:
+        deployment = of_kind(helm.manifests("backend", "local", *arguments), "Deployment")[0]
+        return str(deployment["spec"]["template"]["metadata"]["annotations"]["checksum/environment"])
+
+    assert checksum() == checksum()
+    assert checksum() != checksum("--set", "faults.enabled=true")
+
+
+def test_without_the_operators_crds_logging_has_no_monitors(helm: Helm) -> None:
+    manifests = helm.manifests("logging", "local", "--set", "serviceMonitor.enabled=false")
+    assert of_kind(manifests, "ServiceMonitor") == []
+    assert of_kind(manifests, "StatefulSet")
