@@ -1,0 +1,11 @@
+"""`python3 -m backend [serve|migrate]`."""
+
+import sys
+
+from servicekit.entrypoint import run
+
+from backend.service import MIGRATIONS, build
+from backend.settings import BackendSettings
+
+if __name__ == "__main__":
+    sys.exit(run(sys.argv[1:], name="backend", settings=BackendSettings, build=build, migrations=MIGRATIONS))

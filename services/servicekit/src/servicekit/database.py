@@ -1,0 +1,157 @@
+"""The engine, transactions that answer a lost database with 503, and the timing of every statement."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+from time import perf_counter
+from typing import Any
+
+from sqlalchemy import event, text
+from sqlalchemy.engine import URL, Connection, ExceptionContext, make_url
+from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.pool import NullPool
+
+from servicekit.metrics import Metrics
+from servicekit.problems import Problem
+from servicekit.settings import DatabaseSettings
+
+_CONNECT_TIMEOUT_SECONDS = 5.0
+_STARTED = "statement_started"
+_UNOBSERVED = "unobserved"
+
+
+class Database:
+    """The pool of a service; one per process."""
+
+    def __init__(self, engine: AsyncEngine, metrics: Metrics) -> None:
+        self.engine = engine
+        self._sessions = async_sessionmaker(engine, expire_on_commit=False)
+        _time_statements(engine, metrics)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncGenerator[AsyncSession]:
+        """Open a transaction that commits on leaving; the database's own failures become 503 or 409."""
+        async with self._sessions() as session:
+            try:
+                await session.connection()
+            except Exception as error:
+                # Connecting fails in many types (OSError, TimeoutError, asyncpg's own): all mean the same.
+                raise _unavailable() from error
+            try:
+                yield session
+                await session.commit()
+            except IntegrityError as error:
+                detail = "The change contradicts another one; read again and retry."
+                raise Problem(HTTPStatus.CONFLICT, detail, kind="conflict") from error
+            except (
+                OperationalError,
+                InterfaceError,
+                PoolTimeoutError,
+                TimeoutError,
+                ConnectionError,
+            ) as error:
+                raise _unavailable() from error
+            except DBAPIError as error:
+                if error.connection_invalidated:
+                    raise _unavailable() from error
+                raise
+
+    async def ping(self) -> None:
+        """Ask the database for one row; raises when it does not answer."""
+        async with self.engine.connect() as connection:
+            # Left out of the metrics: probes would hide how fast the queries that matter are.
+            await connection.execute(text("SELECT 1"), execution_options={_UNOBSERVED: True})
+
+    async def close(self) -> None:
+        """Close all pooled connections."""
+        await self.engine.dispose()
+
+
+def create_engine(settings: DatabaseSettings, *, application: str, pooled: bool = True) -> AsyncEngine:
+    """Build the engine; `pooled=False` gives short-lived connections without a statement timeout."""
+    url = database_url(settings)
+    # hide_parameters: an error's text goes to the log, its values are the users' own.
+    options: dict[str, Any] = {"hide_parameters": True}
+    if not pooled:
+        options["poolclass"] = NullPool
+    if url.get_backend_name() == "postgresql":
+        timeout = settings.database_statement_timeout_seconds if pooled else None
+        options["connect_args"] = {
+            # A callable, so that the password is never in a URL and a rotated one is read anew.
+            "password": settings.database_password,
+            "ssl": _tls(settings),
+            "timeout": _CONNECT_TIMEOUT_SECONDS,
+            "command_timeout": timeout,
+            "server_settings": {"application_name": application},
+        }
+        if pooled:
+            options |= {
+                "pool_pre_ping": True,
+                "pool_size": settings.database_pool_size,
+                "max_overflow": settings.database_pool_overflow,
+                "pool_timeout": _CONNECT_TIMEOUT_SECONDS,
+            }
+    return create_async_engine(url, **options)
+
+
+def database_url(settings: DatabaseSettings) -> URL:
+    """Return where the database is; there is never a password in it, so it may be logged."""
+    if settings.database_url:
+        return make_url(settings.database_url)
+    return URL.create(
+        "postgresql+asyncpg",
+        username=settings.database_user,
+        host=settings.database_host,
+        port=settings.database_port,
+        database=settings.database_name,
+    )
+
+
+def _tls(settings: DatabaseSettings) -> ssl.SSLContext | str:
+    if not settings.database_sslmode.startswith("verify-"):
+        return settings.database_sslmode
+    root = settings.database_ssl_root_file
+    context = ssl.create_default_context(cafile=str(root) if root else None)
+    context.check_hostname = settings.database_sslmode == "verify-full"
+    return context
+
+
+def _unavailable() -> Problem:
+    return Problem(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "The database does not answer; try again later.",
+        kind="database-unavailable",
+        headers={"Retry-After": "5"},
+    )
+
+
+def _time_statements(engine: AsyncEngine, metrics: Metrics) -> None:
+    def before(
+        connection: Connection, _cursor: Any, _statement: str, _parameters: Any, context: Any, _many: bool
+    ) -> None:
+        if not context.execution_options.get(_UNOBSERVED):
+            connection.info.setdefault(_STARTED, []).append(perf_counter())
+
+    def after(
+        connection: Connection, _cursor: Any, statement: str, _parameters: Any, context: Any, _many: bool
+    ) -> None:
+        if not context.execution_options.get(_UNOBSERVED):
+            finish(connection, statement)
+
+    def failed(context: ExceptionContext) -> None:
+        if context.connection is not None and context.statement is not None:
+            finish(context.connection, context.statement)
+
+    def finish(connection: Connection, statement: str) -> None:
+        started = connection.info.get(_STARTED)
+        if started:
+            metrics.observe_query(statement, perf_counter() - started.pop())
+
+    event.listen(engine.sync_engine, "before_cursor_execute", before)
+    event.listen(engine.sync_engine, "after_cursor_execute", after)
+    event.listen(engine.sync_engine, "handle_error", failed)
