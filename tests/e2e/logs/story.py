@@ -1,0 +1,49 @@
+"""The story of the logs suite: a user's requests and one provoked error, all sent at once."""
+
+import time
+import uuid
+from dataclasses import dataclass
+
+import anyio
+import httpx
+
+from sluice.adapters.kubernetes.service_proxy import ServiceProxy
+from tests.e2e.support import PROVOKED, Backend, new_user, shown
+
+READS = 20
+# The host's clock and the cluster's need not agree to the second.
+SKEW_SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Story:
+    """What was sent: by whom, since when, and which request ended how."""
+
+    user: str
+    since: float
+    created: httpx.Response
+    failed: httpx.Response
+    marker: str
+    request_ids: tuple[str, ...]
+
+    @property
+    def window(self) -> dict[str, float]:
+        """From before the first request until now."""
+        return {"start": self.since - SKEW_SECONDS, "end": time.time() + SKEW_SECONDS}
+
+
+async def tell(backend_proxy: ServiceProxy) -> Story:
+    """Tell the story."""
+    ids: list[str] = []
+    backend = Backend(backend_proxy, new_user(), ids.append)
+    since, marker = time.time(), f"{PROVOKED}-{uuid.uuid4().hex}"
+    created = await backend.request("POST", "/api/v1/tasks", json={"title": "logged"})
+    failed = await backend.provoke_error(marker)
+
+    async def read() -> None:
+        shown(await backend.request("GET", created.headers["Location"]), 200)
+
+    async with anyio.create_task_group() as group:
+        for _ in range(READS):
+            group.start_soon(read)
+    return Story(backend.user, since, created, failed, marker, tuple(ids))

@@ -1,0 +1,31 @@
+"""One journey for the whole suite."""
+
+from collections.abc import Callable
+
+import pytest
+
+from sluice.adapters.kubernetes.service_proxy import ServiceProxy
+from sluice.adapters.prometheus.client import PrometheusMetrics
+from sluice.steps.run_suites import SuiteContext
+from tests.e2e.metrics.journey import Journey, travel
+
+
+@pytest.fixture(scope="session")
+def selector(context: SuiteContext) -> str:
+    """The labels that every series of the backend has."""
+    address = context.services["backend"]
+    return f'namespace="{address.namespace}", service="{address.name}"'
+
+
+@pytest.fixture(scope="session")
+async def travelled(backend_proxy: ServiceProxy, prometheus: PrometheusMetrics, selector: str) -> Journey:
+    """The journey, made once: it waits for two scrapes."""
+    return await travel(backend_proxy, prometheus, selector)
+
+
+@pytest.fixture
+def journey(travelled: Journey, note_request: Callable[[str], None]) -> Journey:
+    """The journey, its requests noted with the test that looks at it."""
+    for request_id in travelled.request_ids:
+        note_request(request_id)
+    return travelled

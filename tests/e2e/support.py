@@ -1,0 +1,124 @@
+"""What the suites share: waiting with a last cause, the backend's client, PromQL to one number."""
+
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+import anyio
+import httpx
+
+from sluice.adapters.kubernetes.service_proxy import ServiceProxy
+from sluice.adapters.prometheus.client import PrometheusMetrics
+from sluice.errors import SluiceError
+
+T = TypeVar("T")
+
+# Every error that a test provokes carries this; the gate counts all other ERROR lines against the release.
+PROVOKED = "sluice-provoked"
+# Long enough for two scrapes of 30 s, the longest interval that our values files have.
+SCRAPED_WITHIN = 75.0
+SHIPPED_WITHIN = 45.0
+
+
+def new_user() -> str:
+    """A user that nobody else is, in this run or another on the same cluster."""
+    return f"e2e-{uuid.uuid4().hex[:16]}"
+
+
+async def eventually(check: Callable[[], Awaitable[T]], *, within: float, every: float = 0.25) -> T:
+    """Return what `check` returns, once it neither asserts nor fails to reach what it asks.
+
+    Raises AssertionError after `within` seconds, with the last cause.
+    """
+    cause = "the first try got no answer"
+    with anyio.move_on_after(within):
+        while True:
+            try:
+                return await check()
+            except AssertionError as error:
+                cause = str(error)
+            except (SluiceError, httpx.HTTPError) as error:
+                cause = f"{type(error).__name__}: {error}"
+            await anyio.sleep(every)
+    raise AssertionError(f"not within {within:g} s; last cause: {cause}")
+
+
+@dataclass(frozen=True)
+class Backend:
+    """The backend as one user: every request carries the user and an id of its own, which is noted."""
+
+    proxy: ServiceProxy
+    user: str
+    note: Callable[[str], None]
+
+    def as_user(self, user: str) -> "Backend":
+        """The same backend, asked by somebody else."""
+        return replace(self, user=user)
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        json: Any = None,
+        content: bytes | None = None,
+        anonymous: bool = False,
+    ) -> httpx.Response:
+        """Send one request, `anonymous` without a user."""
+        request_id = f"e2e-{uuid.uuid4()}"
+        self.note(request_id)
+        stamped = {"X-Request-ID": request_id} | ({} if anonymous else {"X-User-ID": self.user})
+        return await self.proxy.request(
+            method, path, params=params, headers={**stamped, **(headers or {})}, json=json, content=content
+        )
+
+    async def create(self, **content: object) -> dict[str, Any]:
+        """Create a task and return it as the backend shows it."""
+        response = await self.request("POST", "/api/v1/tasks", json={"title": "a task", **content})
+        return shown(response, 201)
+
+    async def list(self, **params: str) -> dict[str, Any]:
+        """One page of the user's tasks."""
+        return shown(await self.request("GET", "/api/v1/tasks", params=params), 200)
+
+    async def provoke_error(self, marker: str) -> httpx.Response:
+        """Make the backend fail on purpose; the marker will be in its log."""
+        assert marker.startswith(PROVOKED), f"{marker} would count against the release"
+        response = await self.request("POST", "/faults/error", params={"marker": marker})
+        assert response.status_code == 500, (
+            f"{response.status_code} {response.text}: the backend needs faults.enabled in its chart's values"
+        )
+        return response
+
+
+def shown(response: httpx.Response, status: int) -> dict[str, Any]:
+    """The JSON object of a response, after its status was checked."""
+    assert response.status_code == status, (
+        f"expected {status}, got {response.status_code}: {response.text[:500]}"
+    )
+    body = response.json()
+    assert isinstance(body, dict), f"expected an object, got {response.text[:500]}"
+    return body
+
+
+def problem(response: httpx.Response, status: int, kind: str = "") -> dict[str, Any]:
+    """The problem details (RFC 9457) of a response, its shape checked; `kind` is the last part of the type."""
+    media_type = response.headers.get("content-type", "")
+    assert media_type.startswith("application/problem+json"), f"{media_type}: {response.text[:500]}"
+    body = shown(response, status)
+    assert body["status"] == status
+    expected = f"urn:sluice:problem:{kind}" if kind else "about:blank"
+    assert body["type"] == expected, f"expected {expected}, got {body}"
+    assert body["title"], body
+    assert body["request_id"] == response.request.headers["X-Request-ID"], body
+    return body
+
+
+async def number(prometheus: PrometheusMetrics, query: str) -> float:
+    """The one number that a query gives; 0 where it finds no series."""
+    series = await prometheus.instant(query)
+    assert len(series) <= 1, f"{query} gives {len(series)} series"
+    return series[0].points[0][1] if series else 0.0
