@@ -1,0 +1,111 @@
+"""The local registry: a container beside the cluster that nodes pull from, so that only changed layers travel."""
+
+from pathlib import Path
+
+import httpx
+
+from sluice.adapters import host
+from sluice.adapters.docker.engine import Engine
+from sluice.adapters.process import run
+from sluice.adapters.waiting import until
+from sluice.domain import Component, Image
+from sluice.errors import ClusterError, HostError
+from sluice.supply import artifact, oci
+
+OWNER_LABEL = "dev.sluice.owner"
+_NETWORK = "kind"
+
+
+class LocalRegistry:
+    """A registry container on this host; `host` is its name for pushers and, on the nodes, for pullers."""
+
+    def __init__(self, engine: Engine, cluster: str, port: int) -> None:
+        self._engine = engine
+        self._port = port
+        self.container = f"{cluster}-registry"
+        self.host = f"localhost:{port}"
+
+    async def start(self, image: str) -> None:
+        """Start the registry, or keep the one that runs. Raises HostError when its port is taken by another."""
+        found = await self._engine.container(self.container)
+        if found is not None:
+            await self._refuse_foreign(found)
+            if found["State"]["Running"] and (await self._answers()) is None:  # type: ignore[index]
+                return
+            await self._engine.docker("rm", "--force", self.container)
+        if not host.port_is_free(self._port):
+            raise HostError(
+                f"port {self._port} is taken, the local registry cannot listen on it", seen="another program listens there",
+                expected="a free port", next_command="SLUICE_CLUSTER_REGISTRY_PORT=5002 ./nox -s e2e  (or registry_port "
+                "under [cluster] in sluice.toml)",
+            )
+        await self._engine.docker(
+            "run", "--detach", "--name", self.container, "--label", f"{OWNER_LABEL}=sluice", "--restart", "no",
+            "--publish", f"127.0.0.1:{self._port}:5000", "--volume", f"{self.container}:/var/lib/registry", image,
+            what="starting the local registry",
+        )  # fmt: skip
+        await until(self._answers, deadline_seconds=30, what=f"the local registry on {self.host}",
+                    next_command=f"docker logs {self.container}")  # fmt: skip
+
+    async def join(self, node: str) -> None:
+        """Let a node pull from it under the name that this host pushes to."""
+        joined = await self._engine.docker("network", "connect", _NETWORK, self.container, check=False)
+        if joined.status != 0 and "already exists" not in joined.tail:
+            raise ClusterError("the local registry cannot join kind's network", seen=joined.tail, expected="the network kind",
+                               next_command="docker network ls")  # fmt: skip
+        folder = f"/etc/containerd/certs.d/{self.host}"
+        hosts = f'[host."http://{self.container}:5000"]\n  capabilities = ["pull", "resolve"]\n'
+        await self._engine.docker(
+            "exec", "--interactive", node, "sh", "-c", f"mkdir -p '{folder}' && cat > '{folder}/hosts.toml'",
+            stdin=hosts.encode(), what="telling the node where the registry is",
+        )  # fmt: skip
+
+    async def push(self, component: Component, crane: Path) -> Image:
+        """Push a component's image; what the registry holds already does not travel. Returns it by digest."""
+        layout = artifact.layout(component)
+        digest = oci.layout_digest(layout)
+        repository = f"{self.host}/{component.name}"
+        if not await self.holds(repository, digest):
+            await run(
+                [crane, "push", layout, f"{repository}:{component.version}"], deadline_seconds=300,
+                what=f"pushing {component.name}", next_command=f"docker logs {self.container}",
+            )
+        return Image(component.name, repository, digest, oci.layout_size(layout))
+
+    async def holds(self, repository: str, digest: str) -> bool:
+        """Return whether the registry has a manifest of that digest."""
+        name = repository.partition("/")[2]
+        async with httpx.AsyncClient(timeout=10) as client:
+            answer = await client.head(
+                f"http://{self.host}/v2/{name}/manifests/{digest}",
+                headers={"Accept": "application/vnd.oci.image.manifest.v1+json, "
+                         "application/vnd.docker.distribution.manifest.v2+json"},
+            )  # fmt: skip
+        return answer.status_code == 200
+
+    async def remove(self) -> bool:
+        """Remove the registry and what it holds, if it is ours. Returns whether there was one."""
+        found = await self._engine.container(self.container)
+        if found is None:
+            return False
+        await self._refuse_foreign(found)
+        await self._engine.docker("rm", "--force", self.container)
+        await self._engine.docker("volume", "rm", "--force", self.container)
+        return True
+
+    async def _refuse_foreign(self, found: dict[str, object]) -> None:
+        labels = found["Config"]["Labels"] or {}  # type: ignore[index]
+        if labels.get(OWNER_LABEL) != "sluice":
+            raise ClusterError(
+                f"a container named {self.container} exists that Sluice did not make", seen=f"labels {labels}",
+                expected=f"the label {OWNER_LABEL}=sluice, or no such container",
+                next_command="SLUICE_CLUSTER_NAME=another ./nox -s e2e",
+            )
+
+    async def _answers(self) -> str | None:
+        try:
+            async with httpx.AsyncClient(timeout=3) as client:
+                status = (await client.get(f"http://{self.host}/v2/")).status_code
+        except httpx.HTTPError as error:
+            return f"{type(error).__name__}: {error}"
+        return None if status == 200 else f"HTTP {status}"

@@ -1,0 +1,1 @@
+"""Charts, through Helm's own command."""

@@ -1,0 +1,140 @@
+"""kind's cluster: made, found again, removed; and never one that is not ours."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import anyio
+import httpx
+
+from sluice.adapters.docker.engine import Engine
+from sluice.adapters.process import run
+from sluice.adapters.waiting import until
+from sluice.errors import ClusterError, CommandFailed
+
+_CREATE_SECONDS = 300
+_READY_SECONDS = 120
+
+
+class KindCluster:
+    """A kind cluster of one name. `state_dir` keeps its kubeconfig and the mark that it is ours."""
+
+    def __init__(self, engine: Engine, kind: Path, name: str, state_dir: Path, log: Path) -> None:
+        self._engine = engine
+        self._kind = kind
+        self.name = name
+        self.node = f"{name}-control-plane"
+        self.kubeconfig = state_dir / f"{name}.kubeconfig"
+        self._mark = state_dir / f"{name}.json"
+        self._log = log
+
+    async def owned(self) -> bool:
+        """Return whether a cluster of this name exists. Raises ClusterError where it exists and is not ours."""
+        found = await self._engine.container(self.node)
+        if found is None:
+            return False
+        mark = self._read_mark()
+        if mark is None or mark.get("node_id") not in (None, found["Id"]):
+            raise ClusterError(
+                f"a kind cluster named {self.name} exists that Sluice did not make",
+                seen=f"container {self.node}, {str(found['Id'])[:12]}, without our mark",
+                expected="no such cluster, or one made by Sluice on this host",
+                next_command=f"SLUICE_CLUSTER_NAME=another ./nox -s e2e   or   kind delete cluster --name {self.name}",
+            )
+        return True
+
+    async def runs(self, node_image: str) -> bool:
+        """Return whether our cluster runs the given node image and its API server answers."""
+        found = await self._engine.container(self.node)
+        if found is None or not found["State"]["Running"] or found["Config"]["Image"] != node_image:  # type: ignore[index]
+            return False
+        return self.kubeconfig.exists() and await self._not_healthy() is None
+
+    async def create(self, node_image: str, config: str, on_line: Callable[[str], None]) -> None:
+        """Make the cluster and wait until its node is ready; on failure nothing of it is left.
+
+        Raises ClusterError with kind's last words, NotReady with the node's condition.
+        """
+        # The mark comes first: a start that is killed leaves a cluster that is known to be ours.
+        self._write_mark(None)
+        try:
+            await run(
+                [self._kind, "create", "cluster", "--name", self.name, "--image", node_image, "--config", "-",
+                 "--kubeconfig", self.kubeconfig, "--wait", "0s"],
+                stdin=config.encode(), deadline_seconds=_CREATE_SECONDS, log=self._log,
+                on_line=lambda line: on_line(line.strip()),
+                what="kind create cluster",
+            )  # fmt: skip
+            found = await self._engine.container(self.node)
+            self._write_mark(str(found["Id"]) if found else None)
+            await until(self._node_not_ready, deadline_seconds=_READY_SECONDS, what=f"the node {self.node}",
+                        next_command=f"docker exec {self.node} journalctl -u kubelet")  # fmt: skip
+        except CommandFailed as error:
+            await self._keep_node_logs()
+            await self.delete()
+            raise ClusterError(
+                "kind could not make the cluster", seen=error.seen, expected="a cluster",
+                next_command=f"read {self._log} and {self._log.with_suffix('.node.log')}",
+            ) from None
+        except BaseException:
+            with anyio.CancelScope(shield=True):
+                await self._keep_node_logs()
+                await self.delete()
+            raise
+
+    async def delete(self) -> bool:
+        """Delete the cluster if it is ours; returns whether there was one."""
+        existed = await self.owned()
+        if existed:
+            await run([self._kind, "delete", "cluster", "--name", self.name, "--kubeconfig", self.kubeconfig],
+                      deadline_seconds=120, log=self._log, what="kind delete cluster")  # fmt: skip
+        self._mark.unlink(missing_ok=True)
+        self.kubeconfig.unlink(missing_ok=True)
+        return existed
+
+    async def _keep_node_logs(self) -> None:
+        await self._engine.docker(
+            "exec", self.node, "journalctl", "--no-pager", "--lines", "400", check=False,
+            log=self._log.with_suffix(".node.log"),
+        )  # fmt: skip
+
+    async def _not_healthy(self) -> str | None:
+        try:
+            nodes = await self._get("/readyz")
+        except (httpx.HTTPError, OSError, ClusterError) as error:
+            return f"{type(error).__name__}: {error}"
+        return None if nodes.status_code == 200 else nodes.text[:200]
+
+    async def _node_not_ready(self) -> str | None:
+        try:
+            answer = await self._get("/api/v1/nodes")
+        except (httpx.HTTPError, OSError) as error:
+            return f"{type(error).__name__}: {error}"
+        if answer.status_code != 200:
+            return f"HTTP {answer.status_code}: {answer.text[:200]}"
+        for node in answer.json()["items"]:
+            ready = next(c for c in node["status"]["conditions"] if c["type"] == "Ready")
+            if ready["status"] == "True":
+                return None
+            return f"{ready['reason']}: {ready['message']}"
+        return "no node has registered"
+
+    async def _get(self, path: str) -> httpx.Response:
+        from sluice.adapters.kubernetes.connection import connect
+
+        async with connect(self.kubeconfig) as client:
+            return await client.get(path, timeout=5)
+
+    def _read_mark(self) -> dict[str, str | None] | None:
+        try:
+            mark: dict[str, str | None] = json.loads(self._mark.read_text())
+        except (OSError, ValueError):
+            return None
+        return mark
+
+    def _write_mark(self, node_id: str | None) -> None:
+        self._mark.parent.mkdir(parents=True, exist_ok=True)
+        temporary = self._mark.with_suffix(".tmp")
+        temporary.write_text(json.dumps({"made_by": "sluice", "node_id": node_id}))
+        os.replace(temporary, self._mark)

@@ -1,0 +1,93 @@
+"""Reads of what runs in a cluster: pods, events, rollouts, logs."""
+
+from collections import deque
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+from sluice.adapters.kubernetes import objects
+from sluice.adapters.kubernetes.answers import refused, unreachable
+from sluice.ports import ClusterEvent, LogTail, PodState, Rollout
+
+_PAGE = "500"
+_ROLLOUT_KINDS = ("deployments", "statefulsets", "daemonsets")
+
+
+class ApiWorkloads:
+    """Implements ports.Workloads over a client of `connection.connect`."""
+
+    def __init__(self, client: httpx.AsyncClient) -> None:
+        self._client = client
+
+    async def pods(self, namespace: str = "", *, selector: str = "") -> tuple[PodState, ...]:
+        """The pods of a namespace, or of all."""
+        return tuple(objects.pod(item) for item in await self._list("api/v1", namespace, "pods", selector))
+
+    async def events(self, namespace: str = "") -> tuple[ClusterEvent, ...]:
+        """The events of a namespace, or of all, oldest first."""
+        events = [objects.event(item) for item in await self._list("api/v1", namespace, "events", "")]
+        return tuple(sorted(events, key=lambda event: event.at))
+
+    async def rollouts(self, namespace: str = "", *, selector: str = "") -> tuple[Rollout, ...]:
+        """The Deployments, StatefulSets and DaemonSets of a namespace, or of all."""
+        found: list[Rollout] = []
+        for kind in _ROLLOUT_KINDS:
+            items = await self._list("apis/apps/v1", namespace, kind, selector)
+            found += [objects.rollout(kind.removesuffix("s"), item) for item in items]
+        return tuple(found)
+
+    async def logs(
+        self,
+        namespace: str,
+        pod: str,
+        container: str,
+        *,
+        previous: bool = False,
+        tail_lines: int,
+        max_bytes: int,
+    ) -> LogTail:
+        """The last lines of a container, or of the instance before it; at most `max_bytes` of them.
+
+        Raises ClusterError, also when there was no instance before it.
+        """
+        path = f"api/v1/namespaces/{quote(namespace)}/pods/{quote(pod)}/log"
+        what = f"the {'previous ' if previous else ''}log of {namespace}/{pod} {container}"
+        params = {"container": container, "tailLines": str(tail_lines), "previous": str(previous).lower()}
+        # The API's own limitBytes keeps the first bytes; what tells of a failure are the last ones.
+        kept: deque[bytes] = deque()
+        size = total = 0
+        try:
+            async with self._client.stream("GET", path, params=params) as response:
+                if response.is_error:
+                    await response.aread()
+                    raise refused(response, what)
+                async for chunk in response.aiter_bytes():
+                    kept.append(chunk)
+                    size += len(chunk)
+                    total += len(chunk)
+                    while size - len(kept[0]) >= max_bytes:
+                        size -= len(kept.popleft())
+        except httpx.HTTPError as error:
+            raise unreachable(self._client, what, error) from error
+        text = b"".join(kept)[-max_bytes:] if max_bytes else b""
+        return LogTail(text.decode(errors="replace"), total - len(text))
+
+    async def _list(self, group: str, namespace: str, kind: str, selector: str) -> list[dict[str, Any]]:
+        path = f"{group}/namespaces/{quote(namespace)}/{kind}" if namespace else f"{group}/{kind}"
+        what = f"{kind} of {namespace or 'all namespaces'}"
+        params = {"limit": _PAGE} | ({"labelSelector": selector} if selector else {})
+        items: list[dict[str, Any]] = []
+        while True:
+            try:
+                response = await self._client.get(path, params=params)
+            except httpx.HTTPError as error:
+                raise unreachable(self._client, what, error) from error
+            if response.is_error:
+                raise refused(response, what)
+            body = response.json()
+            items += body.get("items") or []
+            rest = body.get("metadata", {}).get("continue")
+            if not rest:
+                return items
+            params["continue"] = rest

@@ -1,0 +1,1 @@
+"""Loki by its HTTP API: `client` implements ports.Logs."""

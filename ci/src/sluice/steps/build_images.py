@@ -1,0 +1,64 @@
+"""Each service's image, from its Dockerfile and a context that needs no network."""
+
+import os
+import shutil
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+
+import anyio
+
+from sluice.domain import Image, Images, Service, Source
+from sluice.ports import ImageBuilder
+from sluice.steps.resolve_source import SHARED, is_waste
+
+Wheelhouse = Callable[[Path], Awaitable[Path]]
+
+
+async def build_images(
+    source: Source, *, builder: ImageBuilder, wheelhouse: Wheelhouse, staging: Path, base: str, registry: str
+) -> Images:
+    """Build every service's image and push it to `registry`; returns them by digest, in the order of the services.
+
+    `wheelhouse` gives the folder with the wheels of a lock file; `base` is the image that services start from.
+    Raises CommandFailed with the last lines of the build that failed.
+    """
+    built: dict[str, Image] = {}
+
+    async def build(service: Service) -> None:
+        context = await _stage(Path(source.root), service, wheelhouse, staging)
+        arguments: Mapping[str, str] = {"PYTHON_IMAGE": base}
+        built[service.name] = await builder.build(
+            service.name, context, build_args=arguments, repository=f"{registry}/{service.name}"
+        )
+
+    async with anyio.create_task_group() as group:
+        for service in source.services:
+            group.start_soon(build, service)
+    return Images(tuple(built[service.name] for service in source.services))
+
+
+async def _stage(root: Path, service: Service, wheelhouse: Wheelhouse, staging: Path) -> Path:
+    """Lay out what services/README.md promises a Dockerfile; wheels are linked, not copied."""
+    folder = root / service.folder
+    locks = [folder / "requirements.lock", root / "services" / "build-requirements.lock"]
+    context = staging / service.name
+    shutil.rmtree(context, ignore_errors=True)
+    (context / "wheels").mkdir(parents=True)
+    for lock in locks:
+        for wheel in sorted((await wheelhouse(lock)).glob("*.whl")):
+            os.link(wheel, context / "wheels" / wheel.name)
+    shutil.copy2(locks[0], context / "requirements.lock")
+    shutil.copy2(folder / "Dockerfile", context / "Dockerfile")
+    _copy(root / "services" / SHARED, context / SHARED)
+    _copy(folder, context / "service")
+    return context
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy sources without tools' leftovers and tests: what does not run does not change the image."""
+
+    def left_out(folder: str, names: list[str]) -> list[str]:
+        here = Path(folder).relative_to(source)
+        return [name for name in names if is_waste(here / name) or (here == Path() and name == "tests")]
+
+    shutil.copytree(source, target, ignore=left_out)

@@ -1,0 +1,125 @@
+"""Monitoring, logging, fixtures and services onto the cluster: one function each, so that each goes when it can."""
+
+import secrets
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from sluice.domain import ChartRelease, Image, Service
+from sluice.errors import SourceError
+
+MONITORING_IMAGES = (
+    "prometheus-operator", "prometheus-config-reloader", "prometheus", "alertmanager", "kube-state-metrics", "node-exporter",
+)  # fmt: skip
+LOGGING_IMAGES = ("loki", "promtail")
+
+
+class Charts(Protocol):
+    """Knows how to install a chart."""
+
+    async def install(
+        self, release: str, chart: str, namespace: str, *, values: Mapping[str, object], value_files: Sequence[Path] = ()
+    ) -> ChartRelease:
+        """Install or upgrade; raises ChartError."""
+        ...
+
+
+class Manifests(Protocol):
+    """Knows how to put plain manifests on the cluster."""
+
+    async def apply(self, path: Path, *, server_side: bool = True) -> None:
+        """Apply a file or a folder."""
+        ...
+
+    async def apply_fixture(self, folder: Path, images: Mapping[str, Image], namespace: str) -> None:
+        """Apply a kustomization with its images by digest."""
+        ...
+
+    async def ensure_secret(self, name: str, namespace: str, values: Mapping[str, str]) -> None:
+        """Create a secret unless it is there."""
+        ...
+
+
+class RolledOut(Protocol):
+    """Knows how to wait until what a namespace holds is up, and to tell at the deadline what is not."""
+
+    def __call__(self, namespace: str, *, expect: Sequence[str] = (), selector: str = "") -> Awaitable[None]:
+        """Return when it is; raises NotReady."""
+        ...
+
+
+@dataclass(frozen=True)
+class Installer:
+    """What installing works with: `root` is the source tree, `values` the folder with the suites' values."""
+
+    root: Path
+    charts: Charts
+    manifests: Manifests
+    rolled_out: RolledOut
+    values: Path
+
+    def values_for(self, chart: str) -> list[Path]:
+        """The suites' values for a chart, where there are any."""
+        file = self.values / f"{chart}.yaml"
+        return [file] if file.is_file() else []
+
+
+async def prepare(installer: Installer, definitions: Path) -> None:
+    """Namespaces and the operator's custom resource definitions; everything else waits for these."""
+    await installer.manifests.apply(installer.root / "k8s-fixtures" / "namespaces.yaml")
+    await installer.manifests.apply(definitions)
+
+
+async def install_monitoring(
+    installer: Installer, namespace: str, images: Mapping[str, Image], grafana: Image | None
+) -> ChartRelease:
+    """Prometheus and its kin; returns when all of it is up."""
+    values: dict[str, object] = {"images": _by_digest(images)}
+    if grafana:
+        values = {"images": _by_digest({**images, "grafana": grafana}), "grafana": {"enabled": True}}
+        password = secrets.token_urlsafe(24)
+        await installer.manifests.ensure_secret("grafana", namespace, {"user": "admin", "password": password})
+    release = await installer.charts.install(
+        "monitoring", "helm/monitoring", namespace, values=values, value_files=installer.values_for("monitoring")
+    )
+    made_by_operator = ("StatefulSet/prometheus-k8s", "StatefulSet/alertmanager-main")
+    await installer.rolled_out(namespace, expect=[f"{namespace}/{name}" for name in made_by_operator])
+    return release
+
+
+async def install_logging(installer: Installer, namespace: str, images: Mapping[str, Image]) -> ChartRelease:
+    """Loki and Promtail; returns when both are up."""
+    release = await installer.charts.install(
+        "logging", "helm/logging", namespace, values={"images": _by_digest(images)},
+        value_files=installer.values_for("logging"),
+    )  # fmt: skip
+    await installer.rolled_out(namespace)
+    return release
+
+
+async def install_fixture(installer: Installer, name: str, namespace: str, image: Image) -> None:
+    """Something that services require (k8s-fixtures/<name>), with a password of its own that nobody sees."""
+    folder = installer.root / "k8s-fixtures" / name
+    if not (folder / "kustomization.yaml").is_file():
+        raise SourceError(
+            "the source tree", [f"a service requires {name!r}, and k8s-fixtures/{name} has no kustomization.yaml"],
+            next_command="see `requires` in services/README.md",
+        )
+    await installer.manifests.ensure_secret(name, namespace, {"password": secrets.token_urlsafe(24)})
+    await installer.manifests.apply_fixture(folder, {name: image}, namespace)
+
+
+async def install_service(installer: Installer, service: Service, namespace: str, image: Image) -> ChartRelease:
+    """One service from its own chart; returns when it is up."""
+    values = {"image": {"repository": image.repository, "digest": image.digest}}
+    release = await installer.charts.install(
+        service.name, service.chart, namespace, values=values, value_files=installer.values_for("service")
+    )
+    await installer.rolled_out(namespace, expect=[f"{namespace}/Deployment/{service.name}"],
+                               selector=f"app.kubernetes.io/instance={service.name}")  # fmt: skip
+    return release
+
+
+def _by_digest(images: Mapping[str, Image]) -> dict[str, dict[str, str]]:
+    return {name: {"repository": image.repository, "digest": image.digest} for name, image in images.items()}
