@@ -1,0 +1,65 @@
+"""Times the whole line: caches warm and no cluster; kept cluster, one line changed; kept cluster, nothing changed.
+
+With --cold also from nothing, into a cache of its own that is removed afterwards (about half an hour on two cores).
+Works on a copy of the tree, on a cluster of its own name, and removes both. Prints a table of steps a case.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+CHANGED = "services/backend/src/backend/service.py"
+RUN = [sys.executable, "-m", "sluice", "e2e"]
+
+
+def main() -> None:
+    """Run the cases and print what each took."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cold", action="store_true", help="also from an empty cache")
+    parser.add_argument("--port", default="5011", help="port of the benchmark's registry (default 5011)")
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="sluice-bench-") as scratch:
+        tree = Path(scratch) / "tree"
+        skipped = shutil.ignore_patterns(".sluice", ".git", "__pycache__", ".*_cache")
+        shutil.copytree(ROOT, tree, ignore=skipped)
+        environment = {
+            **os.environ,
+            "PYTHONPATH": str(tree / "ci/src"),
+            "SLUICE_CLUSTER_NAME": "sluice-bench",
+            "SLUICE_CLUSTER_REGISTRY_PORT": asked.port,
+        }
+        try:
+            if asked.cold:
+                cold = {**environment, "SLUICE_RUN_CACHE": str(Path(scratch) / "cache")}
+                case("cold: empty cache, no cluster", tree, cold, [])
+                subprocess.run([*RUN[:-1], "clean"], cwd=tree, env=cold, check=False)
+            case("caches filled (this run fills them)", tree, environment, [])
+            case("warm: caches filled, no cluster", tree, environment, ["--keep"])
+            changed = tree / CHANGED
+            changed.write_text(changed.read_text() + f"\n# {time.time()}\n")
+            case("kept cluster, one line changed in backend", tree, environment, ["--reuse"])
+            case("kept cluster, nothing changed", tree, environment, ["--reuse"])
+        finally:
+            subprocess.run([*RUN[:-1], "clean"], cwd=tree, env=environment, check=False)
+
+
+def case(title: str, tree: Path, environment: dict[str, str], options: list[str]) -> None:
+    """Run one case and print the seconds of the whole and of each step."""
+    started = time.monotonic()
+    done = subprocess.run([*RUN, *options], cwd=tree, env=environment, check=False, stdout=subprocess.DEVNULL)
+    seconds = time.monotonic() - started
+    print(f"\n{title}: {seconds:.1f} s, exit status {done.returncode}", flush=True)
+    evidence = json.loads((tree / ".sluice/latest/evidence.json").read_text())
+    for step in evidence["steps"]:
+        print(f"  {step['seconds']:8.1f}  from {step['started'] - evidence['started']:6.1f}  {step['name']}")
+
+
+if __name__ == "__main__":
+    main()
