@@ -6,6 +6,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from tests.e2e.support import Backend, new_user
 
 from sluice.adapters.kubernetes.connection import connect
 from sluice.adapters.kubernetes.service_proxy import ServiceProxy
@@ -14,7 +15,6 @@ from sluice.adapters.prometheus.client import PrometheusMetrics
 from sluice.domain import load
 from sluice.steps.run_suites import CONTEXT_VARIABLE, ServiceAddress, SuiteContext
 from sluice.suite_recorder import RECORDER
-from tests.e2e.support import Backend, new_user
 
 
 @pytest.fixture(scope="session")

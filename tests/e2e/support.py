@@ -105,7 +105,7 @@ def shown(response: httpx.Response, status: int) -> dict[str, Any]:
 
 
 def problem(response: httpx.Response, status: int, kind: str = "") -> dict[str, Any]:
-    """The problem details (RFC 9457) of a response, its shape checked; `kind` is the last part of the type."""
+    """The problem details (RFC 9457) of a response, its shape checked; `kind` is the type's last part."""
     media_type = response.headers.get("content-type", "")
     assert media_type.startswith("application/problem+json"), f"{media_type}: {response.text[:500]}"
     body = shown(response, status)

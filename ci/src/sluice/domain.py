@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from sluice.errors import EvidenceError
 
@@ -148,6 +148,8 @@ class StepTiming:
 class Series:
     """One line of a plot: points are (time, value)."""
 
+    __pydantic_config__ = ConfigDict(ser_json_inf_nan="strings")
+
     labels: dict[str, str]
     points: tuple[tuple[float, float], ...]
 
@@ -159,6 +161,9 @@ class Measurement:
     `values` has one number a series at the end of the window; `samples` counts what stands behind them
     (scrapes, log lines, tests). `error` is set when the query failed: the gate then fails the objective.
     """
+
+    # NaN is evidence: as null, JSON could not be read back.
+    __pydantic_config__ = ConfigDict(ser_json_inf_nan="strings")
 
     objective: str
     kind: Literal["promql", "logql", "tests"]

@@ -12,7 +12,7 @@ MASK = "***"
 _SHORTEST_SECRET = 4
 _WORDS = r"password|passwd|pwd|secret|token|authorization|api[_-]?key|access[_-]?key|credential|cookie"
 _PEM = r"(-----BEGIN [A-Z ]*PRIVATE KEY-----).*?(-----END [A-Z ]*PRIVATE KEY-----|\Z)"
-# Logs are long: no pattern begins with a repetition, which would make the time grow with the square of the text.
+# Logs are long: no pattern begins with a repetition, or the time would grow with the square of the text.
 _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     # A private key up to its end, or the text's where it was cut.
     (re.compile(_PEM, re.DOTALL), rf"\1{MASK}\2"),

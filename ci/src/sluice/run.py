@@ -61,7 +61,7 @@ def begin(group: TaskGroup, work: Callable[[], Awaitable[T]]) -> Later[T]:
 class Run:
     """One run of the pipeline."""
 
-    def __init__(self, home: Path, progress: Progress) -> None:
+    def __init__(self, home: Path, progress: Progress, *, keep_latest: bool = False) -> None:
         self.started = time.time()
         moment = datetime.fromtimestamp(self.started, UTC).strftime("%Y%m%dT%H%M%SZ")
         self.id = f"{moment}-{secrets.token_hex(2)}"
@@ -73,7 +73,8 @@ class Run:
         self._last = _read_timings(home)
         (self.folder / "steps").mkdir(parents=True)
         self.logs.mkdir()
-        _link(home / "latest", self.folder)
+        if not keep_latest:  # a run without evidence is not what `latest` is asked for
+            _link(home / "latest", self.folder)
 
     async def step(self, name: str, work: Callable[[], Awaitable[T]], *, deadline_seconds: float, detail: str = "") -> T:
         """Take one step and return its result, which is also written below steps/ where it is one of domain.py.

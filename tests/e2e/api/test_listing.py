@@ -4,7 +4,6 @@ from typing import Any
 
 import anyio
 import pytest
-
 from tests.e2e.support import Backend, problem
 
 pytestmark = pytest.mark.anyio

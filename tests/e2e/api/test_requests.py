@@ -3,9 +3,9 @@
 from typing import Any
 
 import pytest
+from tests.e2e.support import Backend, problem, shown
 
 from sluice.adapters.kubernetes.service_proxy import ServiceProxy
-from tests.e2e.support import Backend, problem, shown
 
 pytestmark = pytest.mark.anyio
 

@@ -3,7 +3,6 @@
 import uuid
 
 import pytest
-
 from tests.e2e.support import Backend, problem, shown
 
 pytestmark = pytest.mark.anyio

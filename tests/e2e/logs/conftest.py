@@ -3,10 +3,10 @@
 from collections.abc import Callable
 
 import pytest
+from tests.e2e.logs.story import Story, tell
 
 from sluice.adapters.kubernetes.service_proxy import ServiceProxy
 from sluice.steps.run_suites import SuiteContext
-from tests.e2e.logs.story import Story, tell
 
 
 @pytest.fixture(scope="session")

@@ -3,16 +3,24 @@
 import time
 import uuid
 from dataclasses import dataclass
+from typing import TypedDict
 
 import anyio
 import httpx
+from tests.e2e.support import PROVOKED, Backend, new_user, shown
 
 from sluice.adapters.kubernetes.service_proxy import ServiceProxy
-from tests.e2e.support import PROVOKED, Backend, new_user, shown
 
 READS = 20
 # The host's clock and the cluster's need not agree to the second.
 SKEW_SECONDS = 120
+
+
+class Window(TypedDict):
+    """A query's window, in seconds since the epoch."""
+
+    start: float
+    end: float
 
 
 @dataclass(frozen=True)
@@ -27,9 +35,9 @@ class Story:
     request_ids: tuple[str, ...]
 
     @property
-    def window(self) -> dict[str, float]:
+    def window(self) -> Window:
         """From before the first request until now."""
-        return {"start": self.since - SKEW_SECONDS, "end": time.time() + SKEW_SECONDS}
+        return Window(start=self.since - SKEW_SECONDS, end=time.time() + SKEW_SECONDS)
 
 
 async def tell(backend_proxy: ServiceProxy) -> Story:

@@ -4,13 +4,13 @@ import json
 from datetime import datetime
 
 import pytest
+from tests.e2e.logs.story import READS, Story
+from tests.e2e.support import SHIPPED_WITHIN, eventually, problem
 
 from sluice.adapters.kubernetes.service_proxy import ServiceProxy
 from sluice.adapters.loki.client import LokiLogs
 from sluice.ports import LogLine
 from sluice.steps.run_suites import SuiteContext
-from tests.e2e.logs.story import READS, Story
-from tests.e2e.support import SHIPPED_WITHIN, eventually, problem
 
 pytestmark = pytest.mark.anyio
 

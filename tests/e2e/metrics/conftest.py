@@ -3,11 +3,11 @@
 from collections.abc import Callable
 
 import pytest
+from tests.e2e.metrics.journey import Journey, travel
 
 from sluice.adapters.kubernetes.service_proxy import ServiceProxy
 from sluice.adapters.prometheus.client import PrometheusMetrics
 from sluice.steps.run_suites import SuiteContext
-from tests.e2e.metrics.journey import Journey, travel
 
 
 @pytest.fixture(scope="session")

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import anyio
+from tests.e2e.support import SCRAPED_WITHIN, Backend, eventually, new_user, number, shown
 
 from sluice.adapters.kubernetes.service_proxy import ServiceProxy
 from sluice.adapters.prometheus.client import PrometheusMetrics
-from tests.e2e.support import SCRAPED_WITHIN, Backend, eventually, new_user, number, shown
 
 DELAYS = 3
 DELAY_SECONDS = 0.3

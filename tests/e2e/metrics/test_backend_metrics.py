@@ -1,11 +1,11 @@
 """What the backend did is what Prometheus has, to the number."""
 
 import pytest
+from tests.e2e.metrics.journey import DELAY_SECONDS, DELAYS, TASKS, Journey
+from tests.e2e.support import shown
 
 from sluice.adapters.kubernetes.service_proxy import ServiceProxy
 from sluice.adapters.prometheus.client import PrometheusMetrics
-from tests.e2e.metrics.journey import DELAY_SECONDS, DELAYS, TASKS, Journey
-from tests.e2e.support import shown
 
 pytestmark = pytest.mark.anyio
 

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 import yaml
+from tests.e2e.support import SCRAPED_WITHIN, eventually
 
 from sluice.adapters.kubernetes.service_proxy import ServiceProxy
 from sluice.adapters.prometheus.client import PrometheusMetrics
 from sluice.steps.run_suites import SuiteContext
-from tests.e2e.support import SCRAPED_WITHIN, eventually
 
 pytestmark = pytest.mark.anyio
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from subprocess import DEVNULL, PIPE, STDOUT
 from typing import Any
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import anyio
 from anyio.abc import Process
@@ -68,15 +68,10 @@ async def run_suites(
     """Run `tests/e2e/<suite>` of the tree at `root` and return every test's result.
 
     Writes suites.log, suites.jsonl, suites-context.json and junit.xml into the evidence. A failing test, a
-    crash of the interpreter and the deadline are results, not errors: a test that did not get to its end is an
-    `error` that says so, and so is a suite without any test. At the deadline the process group is killed.
+    crash of the interpreter and the deadline are results, not errors: a test that did not get to its end is
+    an `error` that says so, and so is a suite without any test. At the deadline the process group is killed.
     """
-    evidence_dir.mkdir(parents=True, exist_ok=True)
-    record, junit = evidence_dir / "suites.jsonl", evidence_dir / "junit.xml"
-    for stale in (record, junit):
-        stale.unlink(missing_ok=True)
-    context_file = evidence_dir / "suites-context.json"
-    context_file.write_bytes(dump(context))
+    record, junit, context_file = _prepare(evidence_dir, context)
     argv = [
         *(sys.executable, "-m", "pytest", "-p", "sluice.suite_recorder", "-p", "no:cacheprovider"),
         *("-v", "--tb=short", "--color=no", f"--rootdir={root}", f"--junitxml={junit}"),
@@ -91,6 +86,17 @@ async def run_suites(
     if not junit.exists():  # pytest writes it at its very end
         junit.write_bytes(_junit(tests))
     return SuiteResults(started=started, ended=ended, tests=tests, exit_status=status)
+
+
+def _prepare(evidence_dir: Path, context: SuiteContext) -> tuple[Path, Path, Path]:
+    """Write the context and remove what an earlier run left where this one writes."""
+    evidence_dir.mkdir(parents=True, exist_ok=True)
+    record, junit = evidence_dir / "suites.jsonl", evidence_dir / "junit.xml"
+    for stale in (record, junit):
+        stale.unlink(missing_ok=True)
+    context_file = evidence_dir / "suites-context.json"
+    context_file.write_bytes(dump(context))
+    return record, junit, context_file
 
 
 def _environment(context_file: Path, record: Path) -> dict[str, str]:
@@ -243,21 +249,22 @@ def _suite(test: str) -> str:
 
 def _junit(tests: Sequence[TestResult]) -> bytes:
     """A JUnit report of results that pytest did not live to write."""
-    suite = ElementTree.Element("testsuite", name="pytest", tests=str(len(tests)))
+    suite = ET.Element("testsuite", name="pytest", tests=str(len(tests)))
     for name in ("failed", "error", "skipped"):
         attribute = {"failed": "failures", "error": "errors"}.get(name, name)
         suite.set(attribute, str(sum(test.outcome == name for test in tests)))
     for test in tests:
         path, _, name = test.id.partition("::")
         classname = path.removesuffix(".py").replace("/", ".")
-        case = ElementTree.SubElement(
+        case = ET.SubElement(
             suite, "testcase", classname=classname, name=name or path, time=f"{test.seconds:.3f}"
         )
         if test.outcome != "passed":
             tag = {"failed": "failure"}.get(test.outcome, test.outcome)
             # XML has no way to write most control characters.
             message = "".join(c for c in test.message if c.isprintable() or c in "\n\t")
-            ElementTree.SubElement(case, tag, message=message.partition("\n")[0]).text = message
-    root = ElementTree.Element("testsuites")
+            ET.SubElement(case, tag, message=message.partition("\n")[0]).text = message
+    root = ET.Element("testsuites")
     root.append(suite)
-    return ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
+    report: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
+    return report

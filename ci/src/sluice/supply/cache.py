@@ -113,15 +113,18 @@ class Cache:
         os.rename(work, final)
         return done
 
-    def last_seconds(self, name: str) -> float | None:
-        """Return how long obtaining a component took the last time, whatever its key was then."""
+    def newest(self, name: str) -> Component | None:
+        """Return the component of that name that was obtained last, whatever its key was, or None."""
         records = sorted(self._folder(name).glob("*/component.json"), key=lambda p: p.stat().st_mtime)
         for record in reversed(records):
-            try:
-                return load(Component, record).seconds
-            except EvidenceError:
-                continue
+            if found := self.find(name, record.parent.name):
+                return found
         return None
+
+    def last_seconds(self, name: str) -> float | None:
+        """Return how long obtaining a component took the last time, in seconds."""
+        last = self.newest(name)
+        return last.seconds if last else None
 
     def _folder(self, name: str) -> Path:
         return self.root / "supply" / name

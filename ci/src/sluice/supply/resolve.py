@@ -50,6 +50,11 @@ class Supply:
         """Everything that was obtained so far, in the catalog's order."""
         return tuple(self._obtained[name] for name in self.catalog if name in self._obtained)
 
+    def cached(self) -> tuple[Component, ...]:
+        """The newest of each component that the cache holds, in the catalog's order; obtains nothing."""
+        found = (self.cache.newest(name) for name in self.catalog)
+        return tuple(component for component in found if component)
+
     async def get(self, name: str) -> Component:
         """Return a component, obtaining it (and what it is built from) if need be.
 

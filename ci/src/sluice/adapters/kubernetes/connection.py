@@ -21,7 +21,7 @@ async def connect(kubeconfig: Path, *, context: str = "") -> AsyncIterator[httpx
     """Open a client whose base is the API server, with the kubeconfig's CA and credentials.
 
     Client certificates, tokens, exec plugins (OKE, AKS, GKE) and proxy-url work as in kubectl; a token that
-    expires is fetched anew. Raises ClusterError when the kubeconfig cannot be used; reads time out after 30 s.
+    expires is fetched anew. Raises ClusterError when the kubeconfig cannot be used. Reads time out at 30 s.
     """
     # Loading may run an exec plugin, which takes a second or more.
     configuration = await anyio.to_thread.run_sync(_load, kubeconfig, context)
@@ -34,7 +34,7 @@ async def connect(kubeconfig: Path, *, context: str = "") -> AsyncIterator[httpx
         trust_env=not _is_loopback(configuration.host),
         timeout=_TIMEOUT,
         headers={"User-Agent": "sluice"},
-        event_hooks={"request": [_server_name(configuration.tls_server_name)]},
+        event_hooks={"request": [_ServerName(configuration.tls_server_name)]},
     )
     async with client:
         yield client
@@ -45,7 +45,7 @@ def _load(kubeconfig: Path, context: str) -> Configuration:
     configuration.proxy = None  # the environment's proxy is httpx's business, it knows NO_PROXY
     next_command = f"kubectl --kubeconfig {kubeconfig} config view"
     try:
-        config.load_kube_config(
+        config.load_kube_config(  # type: ignore[no-untyped-call]
             config_file=str(kubeconfig),
             context=context or None,
             client_configuration=configuration,
@@ -105,7 +105,7 @@ class _BearerToken(httpx.Auth):
         yield request
 
 
-class _server_name:
+class _ServerName:
     """A request hook that sets the name the API server's certificate is checked for (`tls-server-name`)."""
 
     def __init__(self, name: str | None) -> None:

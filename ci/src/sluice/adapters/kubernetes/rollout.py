@@ -25,8 +25,8 @@ async def wait_rolled_out(
     """Return once every Deployment, StatefulSet and DaemonSet of the namespaces is rolled out.
 
     `selector` narrows them by label. `expect` names workloads, as `namespace/Kind/name`, that must be there:
-    what an operator makes may not exist yet. A namespace without any workload is not ready. `on_change` is told
-    each change of what is waited for. Raises NotReady at the deadline, also when the API server never answered.
+    what an operator makes may not exist yet. A namespace without any workload is not ready. `on_change` is
+    told each change of what is waited for. Raises NotReady at the deadline, also when there was no answer.
     """
     last: str | None = None
     waiting: list[Rollout | str] = []
@@ -94,7 +94,7 @@ async def _blame(workloads: Workloads, waiting: Sequence[Rollout | str], deadlin
             except ClusterError as error:
                 seen.append(f"more could not be read: {error.seen}")
     return NotReady(
-        f"{len(waiting)} workload{'s' if len(waiting) != 1 else ''} not ready within {deadline_seconds:.0f} s",
+        f"{len(waiting)} of the workloads not ready within {deadline_seconds:.0f} s",
         seen="\n            ".join(seen),
         expected="every pod ready",
         next_command=next_command,
@@ -117,7 +117,7 @@ async def _pod_blame(workloads: Workloads, pod: PodState, events: Sequence[Clust
 
 
 def culprit(pod: PodState) -> ContainerState | None:
-    """The container that keeps a pod from being ready: an init container not done, else the first not ready."""
+    """The container that keeps a pod from being ready: an init container not done, else one not ready."""
     for container in pod.containers:
         finished = container.init and container.state == "terminated" and container.exit_code == 0
         if not container.ready and not finished:

@@ -1,0 +1,5 @@
+"""`python -m sluice`."""
+
+from sluice.entrypoints.cli import main
+
+main()

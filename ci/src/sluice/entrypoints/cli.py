@@ -1,0 +1,208 @@
+"""The command line. Every command says what went wrong in one place, without a traceback."""
+
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated, Literal, NoReturn
+
+import anyio
+import typer
+from rich.console import Console
+
+from sluice import doctor as host_doctor
+from sluice.adapters.progress import shown_progress
+from sluice.bootstrap import Options, Toolbox
+from sluice.domain import Evidence, dump, load
+from sluice.errors import SettingsError, SluiceError
+from sluice.housekeeping import clean as remove_ours
+from sluice.pipeline import e2e as whole_line
+from sluice.pipeline import leaves
+from sluice.policy import load_policy
+from sluice.report.terminal import components_table, steps_table, verdict_table
+from sluice.run import Run
+from sluice.settings import Settings, load_settings
+from sluice.steps.evaluate_gate import evaluate_gate
+from sluice.supply import tools as test_tools
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="markdown")
+_out = Console()
+_err = Console(stderr=True)
+
+Mode = Literal["auto", "upstream", "source"]
+SupplyMode = Annotated[
+    Mode | None, typer.Option("--supply", help="where components come from: **auto** asks upstream and else builds from source")
+]
+NoInstall = Annotated[bool, typer.Option("--no-install", help="never install or start a container engine on this host")]
+
+
+@app.callback()
+def about() -> None:
+    """**Sluice**: an evidence-gated delivery pipeline.
+
+    Builds the services' images, raises a kind cluster, installs the observability charts, runs the E2E suites,
+    and judges what they measured. Exit status: 0 pass or warn, 1 fail, 2 it could not be tried.
+    """
+
+
+@app.command()
+def e2e(
+    keep: Annotated[bool, typer.Option("--keep", help="leave the cluster running afterwards")] = False,
+    reuse: Annotated[bool, typer.Option("--reuse", help="use a kept cluster where it still fits; implies --keep")] = False,
+    suite: Annotated[list[str] | None, typer.Option("--suite", help="only this suite; may be given again")] = None,
+    supply: SupplyMode = None,
+    no_install: NoInstall = False,
+    runtime: Annotated[str | None, typer.Option("--runtime", help="docker or dagger; auto takes what is at hand")] = None,
+) -> None:
+    """The whole line: components, images, cluster, charts, suites, evidence, verdict.
+
+    A first run builds every component, about half an hour on two cores; later runs take a few minutes.
+    The evidence is one folder below .sluice/runs, .sluice/latest is the newest; open its report.html.
+    """
+    settings = _settings(supply, runtime)
+    options = Options(keep=keep or reuse, reuse=reuse, may_install=not no_install, suites=tuple(suite or ()))
+
+    async def work() -> int:
+        with shown_progress(_err) as progress:
+            run = Run(_home(settings), progress)
+            tools = Toolbox(_root(), settings, run, options)
+            tools.check_host()
+            verdict = await whole_line(run, tools)
+        evidence = load(Evidence, run.folder / "evidence.json")
+        for table in (components_table(evidence), steps_table(evidence), verdict_table(verdict)):
+            _out.print(table)
+        for failure in evidence.failures:
+            _err.print(f"\n✗ {failure}", markup=False, highlight=False)
+        _out.print(f"\n{verdict.level.upper()}  score {verdict.score:.0f} of 100", highlight=False)
+        _out.print(f"evidence: {_shown(run.folder)}   report: {_shown(run.folder / 'report.html')}", highlight=False)
+        if options.keep:
+            _out.print(f"the cluster is kept: kubectl --kubeconfig {tools.kubeconfig} get pods -A", highlight=False)
+        return 1 if verdict.level == "fail" else 0
+
+    _finish(work)
+
+
+@app.command()
+def supply(
+    names: Annotated[list[str] | None, typer.Argument(help="components; all of them when none is named")] = None,
+    list_: Annotated[bool, typer.Option("--list", help="print the table of what is in the cache, obtain nothing")] = False,
+    tools: Annotated[Path | None, typer.Option("--tools", help="lay out what the tests need below this folder")] = None,
+    supply: SupplyMode = None,
+    no_install: NoInstall = False,
+) -> None:
+    """Obtain components ahead of time, or list them: name, version, how obtained, size, seconds."""
+    settings = _settings(supply, None)
+
+    async def work() -> int:
+        with shown_progress(_err) as progress:
+            run = Run(_home(settings), progress, keep_latest=True)
+            box = Toolbox(_root(), settings, run, Options(may_install=not no_install))
+            if not list_:
+                box.check_host()
+                wanted = test_tools.NAMES if tools else tuple(names or box.everything())
+                box.check_names(wanted)
+                found = await box.supply.get_all(*wanted)
+                if tools:
+                    test_tools.lay_out({component.name: component for component in found}, tools)
+        if not tools:
+            _out.print(components_table(tuple(box.supply.cached() if list_ else box.supply.obtained)))
+        return 0
+
+    _finish(work)
+
+
+@app.command()
+def gate(
+    evidence: Annotated[Path, typer.Option("--evidence", help="the folder of a run")] = Path(".sluice/latest"),
+    policy: Annotated[Path, typer.Option("--policy", help="the objectives to judge by")] = Path("release/policy.toml"),
+) -> None:
+    """Judge a run's evidence again. Reads files only: same evidence and policy, same verdict."""
+
+    async def work() -> int:
+        verdict = evaluate_gate(load_policy(policy), load(Evidence, evidence / "evidence.json"))
+        (evidence / "verdict.json").write_bytes(dump(verdict))
+        _out.print(verdict_table(verdict))
+        _out.print(f"\n{verdict.level.upper()}  score {verdict.score:.0f} of 100", highlight=False)
+        return 1 if verdict.level == "fail" else 0
+
+    _finish(work)
+
+
+@app.command()
+def doctor() -> None:
+    """What this host has and lacks, each line with its cure. Exit status 1 where a run could not go."""
+
+    async def work() -> int:
+        findings = await host_doctor.examine(_settings(None, None))
+        _out.print(host_doctor.table(findings))
+        return 1 if any(finding.state == "lacks" for finding in findings) else 0
+
+    _finish(work)
+
+
+@app.command()
+def clean(
+    cache: Annotated[bool, typer.Option("--cache", help="also remove every component that was built or fetched")] = False,
+) -> None:
+    """Remove what Sluice made on this host: its cluster, its registry, its engine. Nothing else is touched."""
+
+    async def work() -> int:
+        for line in await remove_ours(_settings(None, None), _root(), with_cache=cache):
+            _out.print(line, highlight=False)
+        return 0
+
+    _finish(work)
+
+
+def main() -> None:
+    """Entry point of `python -m sluice`."""
+    app()
+
+
+def _root() -> Path:
+    return Path.cwd()
+
+
+def _home(settings: Settings) -> Path:
+    return _root() / settings.run.folder
+
+
+def _settings(supply: Mode | None, runtime: str | None) -> Settings:
+    try:
+        settings = load_settings(_root())
+        if supply:
+            settings = settings.model_copy(update={"supply": settings.supply.model_copy(update={"mode": supply})})
+        if runtime:
+            if runtime not in ("auto", "docker", "dagger"):
+                raise SettingsError("the command line", [f"--runtime {runtime}: no such runtime"],
+                                    expected="auto, docker or dagger", next_command="./nox -s e2e -- --help")  # fmt: skip
+            settings = settings.model_copy(update={"run": settings.run.model_copy(update={"runtime": runtime})})
+    except SluiceError as error:
+        _fail([error])
+    return settings
+
+
+def _finish(work: Callable[[], Awaitable[int]]) -> NoReturn:
+    """Run a command to its exit status; what was raised on purpose is shown as it is."""
+    status = 2
+    try:
+        status = anyio.run(work)
+    except* SluiceError as group:
+        _show(leaves(group))
+    except* KeyboardInterrupt:
+        _err.print("stopped")
+        status = 130
+    sys.exit(status)
+
+
+def _show(errors: list[SluiceError]) -> None:
+    for error in errors:
+        _err.print(f"\n✗ {error}", markup=False, highlight=False)
+
+
+def _fail(errors: list[SluiceError]) -> NoReturn:
+    _show(errors)
+    sys.exit(2)
+
+
+def _shown(path: Path) -> str:
+    return str(path.relative_to(_root())) if path.is_relative_to(_root()) else str(path)

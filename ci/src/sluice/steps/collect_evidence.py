@@ -1,0 +1,206 @@
+"""Measure every objective of the policy over the suites' window and put down all that the gate may read."""
+
+import math
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import anyio
+
+from sluice.domain import (
+    EVIDENCE_SCHEMA,
+    Cluster,
+    Component,
+    Evidence,
+    Images,
+    Measurement,
+    Series,
+    Source,
+    StepTiming,
+    SuiteResults,
+)
+from sluice.errors import SluiceError
+from sluice.masking import masker
+from sluice.policy import Objective, Policy, expand
+from sluice.ports import Logs, Metrics
+
+_AT_ONCE = 4
+_PLOT_POINTS = 120
+_SHORTEST_STEP = 1.0
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """What the pipeline knows of a run; what a broken run did not get to is None or empty.
+
+    `started` is in seconds since the epoch. `secrets` are values that must not be written down.
+    """
+
+    run_id: str
+    started: float
+    runtime: str
+    source: Source | None = None
+    images: Images = field(default=Images(()))
+    cluster: Cluster | None = None
+    components: tuple[Component, ...] = ()
+    steps: tuple[StepTiming, ...] = ()
+    suites: tuple[str, ...] = ()
+    results: SuiteResults | None = None
+    failures: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()
+
+
+async def collect_evidence(
+    facts: RunFacts,
+    *,
+    policy: Policy,
+    metrics: Metrics | None,
+    logs: Logs | None,
+    namespace: str,
+    evidence_dir: Path,
+    ended: float,
+    deadline_seconds: float = 60,
+    say: Callable[[str], None] = lambda _: None,
+) -> Evidence:
+    """Return the evidence of a run, whole or broken; raises nothing but cancellation.
+
+    Every objective gets one measurement, at the end of the suites' window. What cannot be measured (no
+    suites, no Prometheus or Loki, a refused query, the deadline) has an `error`, which the gate fails. `say`
+    is told of what is no measurement: a plot that could not be drawn.
+    """
+    measurements = await _measure_all(facts.results, policy, metrics, logs, namespace, deadline_seconds, say)
+    mask = masker(facts.secrets)
+    tests = facts.results.tests if facts.results else ()
+    return Evidence(
+        schema=EVIDENCE_SCHEMA,
+        run_id=facts.run_id,
+        started=facts.started,
+        ended=ended,
+        revision=facts.source.revision if facts.source else "",
+        dirty=facts.source.dirty if facts.source else False,
+        source_digest=facts.source.digest if facts.source else "",
+        runtime=facts.runtime,
+        kubernetes=facts.cluster.kubernetes if facts.cluster else "",
+        images=facts.images.images,
+        components=facts.components,
+        steps=facts.steps,
+        suites=facts.suites,
+        tests=tuple(replace(test, message=mask(test.message)) for test in tests),
+        measurements=measurements,
+        failures=tuple(mask(failure) for failure in facts.failures),
+        files=_files(evidence_dir),
+    )
+
+
+async def _measure_all(
+    results: SuiteResults | None,
+    policy: Policy,
+    metrics: Metrics | None,
+    logs: Logs | None,
+    namespace: str,
+    deadline_seconds: float,
+    say: Callable[[str], None],
+) -> tuple[Measurement, ...]:
+    late = f"not measured within {deadline_seconds:g} s"
+    done = {objective.name: _blank(objective, results, namespace, late) for objective in policy.objectives}
+    limit = anyio.CapacityLimiter(_AT_ONCE)
+
+    async def measure(objective: Objective) -> None:
+        blank = done[objective.name]
+        async with limit:
+            if results is None:
+                done[objective.name] = replace(blank, error="the suites did not run")
+            elif objective.kind == "tests":
+                done[objective.name] = _passed_ratio(blank, results)
+            else:
+                server: Metrics | Logs | None = metrics if objective.kind == "promql" else logs
+                measurement = await _ask(blank, objective, server, namespace)
+                # Kept before the plot is asked for: the deadline may come in between.
+                done[objective.name] = measurement
+                if server and not measurement.error:
+                    done[objective.name] = await _plot(measurement, objective, server, namespace, say)
+
+    with anyio.move_on_after(deadline_seconds):
+        async with anyio.create_task_group() as group:
+            for objective in policy.objectives:
+                group.start_soon(measure, objective)
+    return tuple(done[objective.name] for objective in policy.objectives)
+
+
+def _blank(objective: Objective, results: SuiteResults | None, namespace: str, error: str) -> Measurement:
+    window = objective.window_seconds(results.ended - results.started if results else 0.0)
+    tests = objective.kind == "tests"
+    return Measurement(
+        objective=objective.name,
+        kind=objective.kind,
+        query=objective.query
+        if tests
+        else expand(objective.query, window_seconds=window, namespace=namespace),
+        unit=objective.unit,
+        at=results.ended if results else 0.0,
+        window_seconds=window,
+        error=error,
+    )
+
+
+def _passed_ratio(blank: Measurement, results: SuiteResults) -> Measurement:
+    """A test that was skipped has not passed: what it would have proven is not proven."""
+    count = len(results.tests)
+    if not count:
+        return replace(blank, error="the suites have no test")
+    passed = sum(test.outcome == "passed" for test in results.tests)
+    return replace(blank, values=(passed / count,), samples=count, error="")
+
+
+async def _ask(
+    blank: Measurement, objective: Objective, server: Metrics | Logs | None, namespace: str
+) -> Measurement:
+    if server is None:
+        name = "Prometheus" if objective.kind == "promql" else "Loki"
+        return replace(blank, error=f"{name} could not be reached")
+    series, error = await _tried(server.instant(blank.query, at=blank.at))
+    if error:
+        return replace(blank, error=error)
+    values = tuple(one.points[-1][1] for one in series if one.points)
+    if objective.samples_query is None:
+        return replace(blank, values=values, samples=len(values), error="")
+    query = expand(objective.samples_query, window_seconds=blank.window_seconds, namespace=namespace)
+    counted, error = await _tried(server.instant(query, at=blank.at))
+    count = math.fsum(one.points[-1][1] for one in counted if one.points)
+    if not error and not math.isfinite(count):
+        error = f"the samples query {query} gave {count}"
+    return replace(blank, values=values, samples=0 if error else int(count), error=error)
+
+
+async def _plot(
+    measurement: Measurement,
+    objective: Objective,
+    server: Metrics | Logs,
+    namespace: str,
+    say: Callable[[str], None],
+) -> Measurement:
+    """The same objective over the window. Its failure is said and no more: a picture is no measurement."""
+    window = measurement.window_seconds
+    query = expand(objective.plot_query or objective.query, window_seconds=window, namespace=namespace)
+    step = max(_SHORTEST_STEP, math.ceil(window / _PLOT_POINTS))
+    series, error = await _tried(
+        server.range(query, start=measurement.at - window, end=measurement.at, step=step)
+    )
+    if error:
+        say(f"no plot of {objective.name}: {error}")
+    return replace(measurement, series=series)
+
+
+async def _tried(asked: Awaitable[tuple[Series, ...]]) -> tuple[tuple[Series, ...], str]:
+    """The answer, or no answer and why."""
+    try:
+        return await asked, ""
+    except SluiceError as error:
+        return (), ": ".join(filter(None, (error.failed, error.seen)))
+    except Exception as error:  # noqa: BLE001 - whatever goes wrong while asking is a failed objective, not a failed run
+        return (), f"{type(error).__name__}: {error}"
+
+
+def _files(evidence_dir: Path) -> tuple[str, ...]:
+    found: Iterable[Path] = evidence_dir.rglob("*") if evidence_dir.is_dir() else ()
+    return tuple(sorted(path.relative_to(evidence_dir).as_posix() for path in found if path.is_file()))
