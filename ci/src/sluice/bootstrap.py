@@ -4,8 +4,10 @@ import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
+
+import anyio
 
 from sluice.adapters import host
 from sluice.adapters.docker.builder import DockerBuilder
@@ -62,6 +64,8 @@ class Toolbox:
         self._run = run
         self._options = options
         self._engine: Engine | None = None
+        self._registry: LocalRegistry | None = None
+        self._starting = {"engine": anyio.Lock(), "registry": anyio.Lock()}
         self._cache = Cache(settings.cache)
         self.supply = Supply(
             load_catalog(), self._cache, mode=settings.supply.mode, engine=self.engine, progress=run.progress,
@@ -79,14 +83,15 @@ class Toolbox:
 
     async def engine(self) -> Engine:
         """The container engine of this host, started where it must and may be."""
-        if self._engine is None:
-            capped = await self.supply.get("capped-runc") if host.missing_capabilities() else None
-            self._engine = await ensure_engine(
-                self.settings.cache / "docker", may_install=self._options.may_install,
-                capped_runc=lambda: artifact.program(capped) if capped else Path("runc"),
-                say=partial(self._run.progress.update, "engine"),
-            )  # fmt: skip
-        return self._engine
+        async with self._starting["engine"]:
+            if self._engine is None:
+                capped = await self.supply.get("capped-runc") if host.missing_capabilities() else None
+                self._engine = await ensure_engine(
+                    self.settings.cache / "docker", may_install=self._options.may_install,
+                    capped_runc=lambda: artifact.program(capped) if capped else Path("runc"),
+                    say=partial(self._run.progress.update, "engine"),
+                )  # fmt: skip
+            return self._engine
 
     async def resolve_source(self) -> Source:
         """The tree that this run starts from."""
@@ -100,17 +105,15 @@ class Toolbox:
         """What services' images start from."""
         await self.supply.get_all("python", "registry")
 
-    @cached_property
-    def registry_name(self) -> str:
-        """The local registry's container is named after the cluster."""
-        return self.settings.cluster.name
-
     async def registry(self) -> LocalRegistry:
         """The local registry, running."""
-        engine = await self.engine()
-        registry = LocalRegistry(engine, self.registry_name, self.settings.cluster.registry_port)
-        await registry.start(await in_engine(engine, await self.supply.get("registry")))
-        return registry
+        engine, component = await self.engine(), await self.supply.get("registry")
+        async with self._starting["registry"]:
+            if self._registry is None:
+                registry = LocalRegistry(engine, self.settings.cluster.name, self.settings.cluster.registry_port)
+                await registry.start(await in_engine(engine, component))
+                self._registry = registry
+            return self._registry
 
     async def provider(self) -> KindCluster:
         """kind's cluster of the settings' name."""
@@ -260,6 +263,8 @@ class Toolbox:
         outcome = "failed"
         try:
             await (await self.provider()).delete()
+            if self._registry:
+                await self._registry.stop()
             outcome = "done"
         except SluiceError as error:  # the verdict stands; what is left is said, and the next run replaces it
             self._run.progress.update("remove cluster", str(error).splitlines()[0])

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from sluice.adapters import host
 from sluice.adapters.docker import engine
+from sluice.adapters.docker.registry import LocalRegistry
 from sluice.adapters.process import run
 from sluice.settings import Settings
 from sluice.supply import upstream
@@ -90,8 +91,9 @@ async def _port(settings: Settings) -> Finding:
     if host.port_is_free(port):
         return Finding(what, "has", f"{port} is free")
     own = f"{settings.cluster.name}-registry"
-    found = await run(["docker", "container", "inspect", own], deadline_seconds=20, check=False) if await engine.answers() else None
-    if found and found.status == 0:
+    if await engine.answers() and await LocalRegistry(
+        engine.Engine(settings.cache / "docker"), settings.cluster.name, port
+    ).runs():
         return Finding(what, "has", f"{port} is held by our own {own}")
     return Finding(what, "lacks", f"{port} is taken by another program", "SLUICE_CLUSTER_REGISTRY_PORT=5002, or registry_port "
                    "under [cluster] in sluice.toml")  # fmt: skip

@@ -5,9 +5,10 @@ from pathlib import Path
 
 from sluice.adapters.docker import engine
 from sluice.adapters.docker.engine import Engine
-from sluice.adapters.docker.registry import LocalRegistry
+from sluice.adapters.docker.registry import OWNER_LABEL, LocalRegistry
 from sluice.adapters.kind.cluster import KindCluster
 from sluice.settings import Settings
+from sluice.supply.artifact import program
 from sluice.supply.cache import Cache
 
 _OURS = "sluice.local/*"
@@ -28,11 +29,10 @@ async def clean(settings: Settings, root: Path, *, with_cache: bool) -> list[str
             said.append(f"removed the cluster {name}")
         if await LocalRegistry(docker, name, settings.cluster.registry_port).remove():
             said.append(f"removed the registry {name}-registry and its volume")
-        listed = await docker.docker("image", "ls", "--filter", f"reference={_OURS}", "--format", "{{.Repository}}:{{.Tag}}")
-        images = listed.stdout.split()
+        images = sorted({*await _images(docker, f"reference={_OURS}"), *await _images(docker, f"label={OWNER_LABEL}=sluice")})
         if images:  # one that a container of somebody else uses is refused, and stays
             await docker.docker("image", "rm", *images, check=False)
-            said.append(f"removed images named sluice.local/… ({len(images)} names)")
+            said.append(f"removed the images of components and services ({len(images)} names)")
         running = (await docker.docker("ps", "--quiet")).stdout.split()
         if running:
             said.append(f"the Docker engine goes on: {len(running)} containers that are not ours run on it")
@@ -43,8 +43,10 @@ async def clean(settings: Settings, root: Path, *, with_cache: bool) -> list[str
         shutil.rmtree(staging)
     if with_cache and cache.exists():
         # Only the folders that we make: a cache set to a folder with other things in it keeps those.
-        for name in _CACHE_FOLDERS:
-            shutil.rmtree(cache / name, ignore_errors=True)
+        for folder in _CACHE_FOLDERS:
+            shutil.rmtree(cache / folder, ignore_errors=True)
+        for log in cache.glob("clean.*log"):
+            log.unlink()
         said.append(f"removed what was built and fetched below {cache}")
     tools = root / settings.run.folder / "tools"
     if tools.exists():
@@ -54,5 +56,12 @@ async def clean(settings: Settings, root: Path, *, with_cache: bool) -> list[str
 
 def _any_kind(cache: Cache) -> Path | None:
     """The newest kind that was obtained; without one there can be no cluster of ours."""
-    found = sorted(cache.root.glob("supply/kind/*/artifact/kind"), key=lambda path: path.stat().st_mtime)
-    return found[-1] if found else None
+    found = cache.newest("kind")
+    return program(found) if found else None
+
+
+async def _images(docker: Engine, which: str) -> list[str]:
+    """The names of images that a filter finds; their ids where they have none."""
+    listed = await docker.docker("image", "ls", "--filter", which, "--format", "{{.Repository}}:{{.Tag}} {{.ID}}")
+    pairs = (line.split() for line in listed.stdout.splitlines())
+    return [number if name.startswith("<none>") else name for name, number in pairs]

@@ -7,7 +7,7 @@ step. What a step does stands in steps/<name>.py; what it does it with is chosen
 """
 
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
 from functools import partial
 
 import anyio
@@ -22,19 +22,34 @@ from sluice.steps.install_charts import (
 )  # fmt: skip
 
 
-async def deliver(run: Run, tools: Toolbox, source: Source) -> tuple[Images, Cluster, SuiteResults]:
+@dataclass
+class SoFar:
+    """What a run has got to; a run that breaks is judged by this."""
+
+    source: Source | None = None
+    images: Images = Images(())
+    cluster: Cluster | None = None
+    results: SuiteResults | None = None
+    failures: list[str] = field(default_factory=list)
+
+
+async def deliver(run: Run, tools: Toolbox, so_far: SoFar) -> None:
     """Build the source, raise a cluster, install everything and run the suites on it."""
+    source = so_far.source = await run.step("resolve source", tools.resolve_source, deadline_seconds=60)
     limits, spaces = tools.settings.deadlines, tools.settings.namespaces
 
     async with anyio.create_task_group() as group:
 
         async def make_cluster() -> Cluster:
             await run.step("supply cluster", tools.cluster_parts, deadline_seconds=limits.supply)
-            return await run.step("create cluster", tools.create_cluster, deadline_seconds=limits.cluster)
+            so_far.cluster = await run.step("create cluster", tools.create_cluster, deadline_seconds=limits.cluster)
+            return so_far.cluster
 
         async def make_images() -> Images:
             await run.step("supply images", tools.image_parts, deadline_seconds=limits.supply)
-            return await run.step("build images", partial(tools.build_images, source), deadline_seconds=limits.images)
+            work = partial(tools.build_images, source)
+            so_far.images = await run.step("build images", work, deadline_seconds=limits.images)
+            return so_far.images
 
         cluster = begin(group, make_cluster)
         images = begin(group, make_images)
@@ -76,42 +91,38 @@ async def deliver(run: Run, tools: Toolbox, source: Source) -> tuple[Images, Clu
         for work in (services, monitoring, logging):
             begin(group, work)
 
-    results = await run.step("run suites", partial(tools.run_suites, source), deadline_seconds=limits.suites + 30)
-    return await images(), await cluster(), results
+    suites = partial(tools.run_suites, source)
+    so_far.results = await run.step("run suites", suites, deadline_seconds=limits.suites + 30)
 
 
 async def e2e(run: Run, tools: Toolbox) -> Verdict:
     """Deliver, then judge what was measured; evidence and a verdict come of every run, broken or stopped ones too."""
-    source: Source | None = None
-    images, cluster, results = Images(()), None, None
-    failures: list[str] = []
-    async with AsyncExitStack() as stack:
-        stopped = await stack.enter_async_context(tools.stopped_by_signal())
+    so_far = SoFar()
+    async with tools.stopped_by_signal() as stopped:
         try:
             with stopped.scope:
-                source = await run.step("resolve source", tools.resolve_source, deadline_seconds=60)
-                images, cluster, results = await deliver(run, tools, source)
+                await deliver(run, tools, so_far)
         except* SluiceError as group:
-            failures += [str(error) for error in leaves(group)]
+            so_far.failures += [str(error) for error in leaves(group)]
         if stopped.reason:
-            failures.append(stopped.reason)
+            so_far.failures.append(stopped.reason)
         with anyio.CancelScope(shield=True):
-            evidence = await judge_inputs(run, tools, source, images, cluster, results, failures)
+            evidence = await measure(run, tools, so_far)
             verdict = evaluate_gate(tools.policy, evidence)
             tools.write_report(evidence, verdict)
             await tools.leave_cluster()
     return verdict
 
 
-async def judge_inputs(
-    run: Run, tools: Toolbox, source: Source | None, images: Images, cluster: Cluster | None,
-    results: SuiteResults | None, failures: list[str],
-) -> Evidence:  # fmt: skip
+async def measure(run: Run, tools: Toolbox, so_far: SoFar) -> Evidence:
     """Collect what was measured; where something failed, also what the cluster looks like."""
-    if failures or (results and results.exit_status != 0):
-        await run.step("gather failure", tools.gather_failure, deadline_seconds=tools.settings.deadlines.evidence + 30)
-    work = partial(tools.collect_evidence, source, images, cluster, results, failures)
-    return await run.step("collect evidence", work, deadline_seconds=tools.settings.deadlines.evidence)
+    limit = tools.settings.deadlines.evidence
+    if so_far.failures or (so_far.results and so_far.results.exit_status != 0):
+        await run.step("gather failure", tools.gather_failure, deadline_seconds=limit + 30)
+    work = partial(
+        tools.collect_evidence, so_far.source, so_far.images, so_far.cluster, so_far.results, so_far.failures
+    )
+    return await run.step("collect evidence", work, deadline_seconds=limit)
 
 
 def leaves(group: BaseExceptionGroup[SluiceError]) -> list[SluiceError]:

@@ -256,9 +256,8 @@ def _said(mistake: Any) -> str:
     if mistake["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
         return "no such key"
     seen = mistake["input"]
-    return str(mistake["msg"]) + (
-        "" if isinstance(seen, dict | list) else f", seen {json.dumps(seen, default=str)}"
-    )
+    said = str(mistake["msg"]).removeprefix("Input ")
+    return said if isinstance(seen, dict | list) else f"{said}, seen {json.dumps(seen)}"
 
 
 def _shown(place: Sequence[str | int], given: dict[str, Any]) -> str:

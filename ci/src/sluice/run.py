@@ -17,13 +17,13 @@ from contextlib import suppress
 from dataclasses import is_dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypeVar
 
 import anyio
 from anyio.abc import TaskGroup
 
 from sluice.domain import StepTiming, dump
-from sluice.errors import NotReady, SluiceError
+from sluice.errors import NotReady
 from sluice.ports import Progress
 
 T = TypeVar("T")
@@ -76,30 +76,32 @@ class Run:
         if not keep_latest:  # a run without evidence is not what `latest` is asked for
             _link(home / "latest", self.folder)
 
-    async def step(self, name: str, work: Callable[[], Awaitable[T]], *, deadline_seconds: float, detail: str = "") -> T:
+    async def step(
+        self, name: str, work: Callable[[], Awaitable[T]], *, deadline_seconds: float, detail: str = ""
+    ) -> T:
         """Take one step and return its result, which is also written below steps/ where it is one of domain.py.
 
         Raises NotReady at the deadline; whatever the step raises goes through, timed and shown.
         """
         self.progress.begin(name, expected_seconds=self._last.get(name))
         started, clock = time.time(), time.monotonic()
-        outcome = "cancelled"
+        outcome: Literal["done", "failed", "cancelled"] = "cancelled"
         try:
-            with anyio.fail_after(deadline_seconds):
+            with anyio.move_on_after(deadline_seconds) as limit:
                 result = await work()
+            if limit.cancelled_caught:
+                raise NotReady(  # noqa: TRY301
+                    f"the step {name!r} did not end within {deadline_seconds:.0f} s", seen="still at work",
+                    expected="its end",
+                    next_command=f"read {self.logs}, or raise its deadline under [deadlines] in sluice.toml",
+                )
             outcome = "done"
-        except TimeoutError:
-            outcome = "failed"
-            raise NotReady(
-                f"the step {name!r} did not end within {deadline_seconds:.0f} s", seen="still at work",
-                expected="its end", next_command=f"read {self.logs}, or raise its deadline under [deadlines] in sluice.toml",
-            ) from None
-        except (SluiceError, ExceptionGroup):
+        except Exception:  # what is cancelled is none
             outcome = "failed"
             raise
         finally:
             seconds = round(time.monotonic() - clock, 2)
-            self.timings.append(StepTiming(name, started, seconds, outcome, detail))  # type: ignore[arg-type]
+            self.timings.append(StepTiming(name, started, seconds, outcome, detail))
             self.progress.end(name, outcome=outcome, detail=detail)
         self._last[name] = seconds
         (self._home / "timings.json").write_text(json.dumps(self._last, indent=2, sort_keys=True))
@@ -111,10 +113,11 @@ class Run:
 
 def _read_timings(home: Path) -> dict[str, float]:
     try:
-        found: dict[str, float] = json.loads((home / "timings.json").read_text())
+        found = json.loads((home / "timings.json").read_text())
     except (OSError, ValueError):
         return {}
-    return found
+    given = found.items() if isinstance(found, dict) else ()
+    return {name: seconds for name, seconds in given if isinstance(seconds, int | float)}
 
 
 def _link(link: Path, target: Path) -> None:

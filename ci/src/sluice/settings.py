@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sluice.errors import SettingsError
-from sluice.toml_lines import line_of
+from sluice.toml_lines import line_of, syntax_line_and_column
 
 FILE = "sluice.toml"
 _PREFIX = "SLUICE_"
@@ -95,20 +95,16 @@ def load_settings(root: Path, environment: Mapping[str, str] | None = None) -> S
     """
     environment = os.environ if environment is None else environment
     path = root / FILE
-    text = path.read_text() if path.exists() else ""
-    try:
-        given: dict[str, Any] = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsError(FILE, [str(error)], expected="TOML 1.0", next_command=f"mend {FILE}") from None
+    text, given = _read(path)
     variables = _from_environment(environment)
     merged = {key: dict(value) if isinstance(value, dict) else value for key, value in given.items()}
     for (table, key), (_, value) in variables.items():
         if isinstance(merged.setdefault(table, {}), dict):
             merged[table][key] = value
+    mistakes = [f"{name}: no such setting" for name in _misspelt(environment)]
     try:
-        return Settings.model_validate(merged)
+        settings = Settings.model_validate(merged)
     except ValidationError as error:
-        mistakes = []
         for mistake in error.errors():
             place = tuple(part for part in mistake["loc"] if isinstance(part, str | int))
             variable = variables.get((str(place[0]), str(place[1]))) if len(place) > 1 else None
@@ -119,22 +115,53 @@ def load_settings(root: Path, environment: Mapping[str, str] | None = None) -> S
             name = ".".join(map(str, place))
             said = "no such setting" if mistake["type"] == "extra_forbidden" else mistake["msg"]
             mistakes.append(f"{where}: {name}: {said}{shown}")
+    if mistakes:
         raise SettingsError(
             "the settings cannot be used", mistakes, expected="the tables and keys that docs/settings.md lists",
             next_command=f"mend {FILE} or the environment, then run this again",
-        ) from None
+        )
+    return settings
+
+
+def _read(path: Path) -> tuple[str, dict[str, Any]]:
+    try:
+        text = path.read_text(encoding="utf-8")
+        return text, tomllib.loads(text)
+    except FileNotFoundError:
+        return "", {}
+    except tomllib.TOMLDecodeError as error:
+        mistake = f"{FILE}:{syntax_line_and_column(text, error)[0]}: {error}"
+    except (OSError, UnicodeDecodeError) as error:
+        mistake = f"{FILE}: {error}"
+    raise SettingsError(FILE, [mistake], expected="a text file in TOML 1.0", next_command=f"mend {FILE}")
 
 
 def _from_environment(environment: Mapping[str, str]) -> dict[tuple[str, str], tuple[str, Any]]:
-    """SLUICE_<TABLE>_<KEY> for every table and key that exists; other variables of that prefix are not settings."""
+    """SLUICE_<TABLE>_<KEY> for every table and key that exists."""
     found: dict[tuple[str, str], tuple[str, Any]] = {}
-    for table, field in Settings.model_fields.items():
-        assert isinstance(field.annotation, type)
-        for key, inner in field.annotation.model_fields.items():  # type: ignore[attr-defined]
+    for table, keys in _tables().items():
+        for key, annotation in keys.items():
             name = f"{_PREFIX}{table}_{key}".upper()
             if name in environment:
                 value: Any = environment[name]
-                if "tuple" in str(inner.annotation):
+                if "tuple" in annotation:
                     value = tuple(part.strip() for part in value.split(",") if part.strip())
                 found[table, key] = (name, value)
     return found
+
+
+def _misspelt(environment: Mapping[str, str]) -> list[str]:
+    """Variables that begin as those of a table do and name no key of it; others of our prefix are not settings."""
+    known = {f"{_PREFIX}{table}_{key}".upper() for table, keys in _tables().items() for key in keys}
+    prefixes = tuple(f"{_PREFIX}{table}_".upper() for table in _tables())
+    return sorted(name for name in environment if name.startswith(prefixes) and name not in known)
+
+
+def _tables() -> dict[str, dict[str, str]]:
+    """The keys of each table, with their annotations as text."""
+    tables = {name: field.annotation for name, field in Settings.model_fields.items()}
+    return {
+        name: {key: str(field.annotation) for key, field in table.model_fields.items()}
+        for name, table in tables.items()
+        if isinstance(table, type) and issubclass(table, _Table)
+    }

@@ -6,6 +6,7 @@ Public: `line_of` for a mistake in a value, `syntax_line_and_column` for a text 
 import re
 import tomllib
 from collections.abc import Sequence
+from contextlib import suppress
 
 KeyPath = tuple[str | int, ...]
 
@@ -25,8 +26,8 @@ def line_of(text: str, path: Sequence[str | int]) -> int | None:
     """Return the line, counted from 1, on which the value at `path` begins.
 
     A path has a part per table, key or index: `("objective", 2, "weight")` is the key `weight` of the third
-    `[[objective]]`. A key which is missing has the line of the nearest table above it that is there. None when no part
-    of the path is in the text. A text that is no TOML is read as far as it goes.
+    `[[objective]]`. A key which is missing has the line of the nearest table above it that is there. None
+    when no part of the path is in the text. A text that is no TOML is read as far as it goes.
     """
     lines = _lines(text)
     for end in range(len(path), 0, -1):
@@ -37,7 +38,7 @@ def line_of(text: str, path: Sequence[str | int]) -> int | None:
 
 
 def syntax_line_and_column(text: str, error: tomllib.TOMLDecodeError) -> tuple[int, int]:
-    """Return where a text stops being TOML, line and column counted from 1; its last line where it ends too early."""
+    """Return where a text stops being TOML, counted from 1; its last line where it ends too early."""
     found = _PLACE.search(str(error))
     if found:
         return int(found[1]), int(found[2])
@@ -46,14 +47,12 @@ def syntax_line_and_column(text: str, error: tomllib.TOMLDecodeError) -> tuple[i
 
 def _lines(text: str) -> dict[KeyPath, int]:
     scanner = _Scanner(text)
-    try:
+    with suppress(_UnreadableError, tomllib.TOMLDecodeError):  # what was read so far is still true
         scanner.document()
-    except (_Unreadable, tomllib.TOMLDecodeError):
-        pass  # what was read so far is still true
     return scanner.lines
 
 
-class _Unreadable(Exception):
+class _UnreadableError(Exception):
     """Raised where the text is not TOML any more."""
 
 
@@ -114,7 +113,7 @@ class _Scanner:
             # A quoted key is a TOML string: only tomllib knows its escapes.
             keys.append(tomllib.loads(f"v = {string}")["v"] if string else self._skip(_BARE_KEY))
             if not string and not keys[-1]:
-                raise _Unreadable
+                raise _UnreadableError
             self._skip(_SPACE)
             if not self._take("."):
                 return keys
@@ -126,7 +125,7 @@ class _Scanner:
         elif self._take("{"):
             self._inline_table(path)
         elif not self._skip(_STRING) and not self._skip(_SCALAR):
-            raise _Unreadable
+            raise _UnreadableError
 
     def _array(self, path: KeyPath) -> None:
         index = 0
@@ -146,7 +145,7 @@ class _Scanner:
     def _separator(self, closing: str) -> None:
         self._skip(_SPACE_LINES_COMMENTS)
         if not self._take(",") and not self._text.startswith(closing, self._at):
-            raise _Unreadable
+            raise _UnreadableError
         self._skip(_SPACE_LINES_COMMENTS)
 
     def _skip(self, pattern: re.Pattern[str]) -> str:
@@ -165,7 +164,7 @@ class _Scanner:
     def _expect(self, mark: str) -> None:
         self._skip(_SPACE)
         if not self._take(mark):
-            raise _Unreadable
+            raise _UnreadableError
 
     def _line_here(self) -> int:
         self._line += self._text.count("\n", self._counted_to, self._at)

@@ -5,23 +5,26 @@ import shutil
 import socket
 from pathlib import Path
 
-# In the order of their bits, capabilities(7); only what a privileged container asks for and we must know about.
-_SYS_RESOURCE_BIT = 24
-_ALL_BITS = 41
+_LAST_BIT = 40  # CAP_CHECKPOINT_RESTORE, capabilities(7); capped-runc knows the same
 
 
-def missing_capabilities(status: Path = Path("/proc/self/status")) -> tuple[int, ...]:
+def missing_capabilities(
+    status: Path = Path("/proc/self/status"), last_cap: Path = Path("/proc/sys/kernel/cap_last_cap")
+) -> tuple[int, ...]:
     """Return the bits of CAP_* that the bounding set lacks, lowest first; empty on a full host.
 
     Source of the format: proc_pid_status(5), line CapBnd; the bits are those of capabilities(7) up to
-    CAP_CHECKPOINT_RESTORE, cut at what the running kernel knows.
+    CAP_CHECKPOINT_RESTORE, cut at what the running kernel knows. A system that tells none has none.
     """
-    bounding = next(int(line.split()[1], 16) for line in status.read_text().splitlines() if line.startswith("CapBnd:"))
     try:
-        last = int(Path("/proc/sys/kernel/cap_last_cap").read_text())
-    except (OSError, ValueError):
-        last = _ALL_BITS - 1
-    return tuple(bit for bit in range(last + 1) if not bounding & (1 << bit))
+        lines = status.read_text().splitlines()
+        last = int(last_cap.read_text())
+    except FileNotFoundError:
+        return ()
+    bounding = next((int(line.split()[1], 16) for line in lines if line.startswith("CapBnd:")), None)
+    if bounding is None:
+        return ()
+    return tuple(bit for bit in range(min(last, _LAST_BIT) + 1) if not bounding & (1 << bit))
 
 
 def is_root() -> bool:

@@ -1,11 +1,14 @@
 """Starting programs: with a deadline, their output kept, and nothing left running behind."""
 
 import os
+import shutil
 import signal
+import subprocess
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import IO
 
@@ -47,33 +50,42 @@ async def run(
     killed first), CommandFailed when `check` is set and the exit status is not 0.
     """
     words = [str(word) for word in argv]
+    if shutil.which(words[0]) is None:
+        raise HostError(
+            f"{words[0]} cannot be started", seen="no such program", expected="the program on PATH",
+            next_command="./nox -s doctor",
+        )  # fmt: skip
     what = what or " ".join(words[:3])
     tail: deque[str] = deque(maxlen=_TAIL_LINES)
     stdout: list[str] = []
+    ended = False
     try:
         process = await anyio.open_process(
-            words, stdin=None if stdin is None else -1, cwd=cwd, env={**os.environ, **(env or {})}, start_new_session=True
-        )
-    except (FileNotFoundError, PermissionError) as error:
+            [*_dies_with_us(), *words], stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE, cwd=cwd,
+            env={**os.environ, **(env or {})}, start_new_session=True,
+        )  # fmt: skip
+    except OSError as error:  # a folder that is not there, a file that is no program, no more processes
         raise HostError(
-            f"{words[0]} cannot be started", seen=error.strerror or str(error), expected="the program on PATH",
+            f"{words[0]} cannot be started", seen=str(error), expected="a program, and a folder to run it in",
             next_command="./nox -s doctor",
         ) from None
     try:
-        with anyio.fail_after(deadline_seconds), _opened(log) as file:
+        with anyio.move_on_after(deadline_seconds) as limit, _Opened(log) as file:
 
             def seen(line: str, *, to: list[str] | None = None) -> None:
                 tail.append(line)
                 if to is not None:
                     to.append(line)
                 if file:
-                    file.write(line + "\n")
-                    file.flush()
+                    with suppress(OSError):  # a full disk: the program's own end tells more than ours would
+                        file.write(line + "\n")
+                        file.flush()
                 if on_line and line.strip():
                     on_line(line)
 
             async with anyio.create_task_group() as group:
-                assert process.stdout and process.stderr
+                assert process.stdout
+                assert process.stderr
                 group.start_soon(_read_lines, process.stdout, lambda line: seen(line, to=stdout))
                 group.start_soon(_read_lines, process.stderr, seen)
                 if stdin is not None and process.stdin:
@@ -81,17 +93,20 @@ async def run(
                         await process.stdin.send(stdin)
                     await process.stdin.aclose()
                 await process.wait()
+                ended = True
                 # A daemon that the program left behind may hold the pipes open for ever.
                 group.cancel_scope.deadline = anyio.current_time() + 5
-    except TimeoutError:
+    finally:
+        _kill_group(process)
+        with anyio.CancelScope(shield=True):  # it is dead or about to be: nothing of it is left in our tables
+            await process.aclose()
+    if limit.cancelled_caught and not ended:
         raise NotReady(
             f"{what} did not end within {deadline_seconds:.0f} s",
             seen=" | ".join(list(tail)[-3:]) or "no output",
             expected="an end",
             next_command=next_command or (f"read {log}" if log else "run it by hand: " + " ".join(words)),
-        ) from None
-    finally:
-        _kill_group(process)
+        )
     status = process.returncode if process.returncode is not None else -1
     done = Completed(status, "\n".join(stdout), "\n".join(tail))
     if check and status != 0:
@@ -103,6 +118,16 @@ async def run(
             next_command=next_command or (f"read {log}" if log else ""),
         )
     return done
+
+
+@cache
+def _dies_with_us() -> tuple[str, ...]:
+    """A prefix by which the kernel ends the program when we are killed (prctl(2), PR_SET_PDEATHSIG).
+
+    Without it a killed run would leave a `kind create` at work that the next run then meets half-way.
+    """
+    setpriv = shutil.which("setpriv")
+    return (setpriv, "--pdeathsig", "KILL", "--") if setpriv else ()
 
 
 async def _read_lines(stream: ByteReceiveStream, seen: Callable[[str], None]) -> None:
@@ -122,7 +147,7 @@ def _kill_group(process: Process) -> None:
             os.killpg(process.pid, signal.SIGKILL)
 
 
-class _opened:
+class _Opened:  # noqa: N801 - reads like `open` where it is used
     """An optional file, as a context."""
 
     def __init__(self, path: Path | None) -> None:

@@ -21,19 +21,23 @@ class Lines:
         self._said: dict[str, float] = {}
 
     def begin(self, task: str, *, expected_seconds: float | None = None) -> None:
+        """Print that work begins, with the time it took last time."""
         self._begun[task] = self._said[task] = time.monotonic()
         last = f", {_clock(expected_seconds)} last time" if expected_seconds else ""
         self._print(f"▶ {task}{last}")
 
     def update(self, task: str, text: str) -> None:
+        """Print a word now and then; what belongs to no work that has begun is printed at once."""
         if task not in self._begun:
             self._print(f"  {text}")
         elif time.monotonic() - self._said[task] > _WORD_EVERY_SECONDS:
             self._said[task] = time.monotonic()
             self._print(f"  {task}: {_clock(time.monotonic() - self._begun[task])}, {text[:_TEXT_WIDTH]}")
 
-    def end(self, task: str, *, outcome: str, detail: str = "") -> None:
-        seconds = time.monotonic() - self._begun.pop(task, time.monotonic())
+    def end(self, task: str, *, outcome: str, detail: str = "", begun: float | None = None) -> None:
+        """Print how work ended and the seconds it took; `begun` is for whoever kept that time himself."""
+        begun = self._begun.pop(task, time.monotonic()) if begun is None else begun
+        seconds = time.monotonic() - begun
         sign = {"done": "✓", "cancelled": "–"}.get(outcome, "✗")
         self._print(f"{sign} {task} {seconds:.1f} s{', ' + detail if detail else ''}")
 
@@ -60,11 +64,13 @@ class Bars:
             yield
 
     def begin(self, task: str, *, expected_seconds: float | None = None) -> None:
+        """Show a bar."""
         last = f"of {_clock(expected_seconds)} last time" if expected_seconds else ""
         bar = self._bars.add_task(task, total=expected_seconds, last=last, text="")
         self._tasks[task] = (bar, time.monotonic(), expected_seconds)
 
     def update(self, task: str, text: str) -> None:
+        """Show the last word at its bar."""
         if task not in self._tasks:
             self._lines.update(task, text)
             return
@@ -74,10 +80,10 @@ class Bars:
         self._bars.update(bar, text=text.replace("\n", " ")[:_TEXT_WIDTH], completed=done)
 
     def end(self, task: str, *, outcome: str, detail: str = "") -> None:
+        """Replace the bar by a line."""
         bar, begun, _ = self._tasks.pop(task)
         self._bars.remove_task(bar)
-        self._lines._begun[task] = begun
-        self._lines.end(task, outcome=outcome, detail=detail)
+        self._lines.end(task, outcome=outcome, detail=detail, begun=begun)
 
 
 @contextmanager

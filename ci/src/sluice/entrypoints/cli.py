@@ -25,8 +25,9 @@ from sluice.steps.evaluate_gate import evaluate_gate
 from sluice.supply import tools as test_tools
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="markdown")
-_out = Console()
-_err = Console(stderr=True)
+_WIDE = 150  # where the output is no terminal: a log, which scrolls sideways
+_out = Console(width=None if sys.stdout.isatty() else _WIDE, soft_wrap=True)
+_err = Console(width=None if sys.stderr.isatty() else _WIDE, soft_wrap=True, stderr=True)
 
 Mode = Literal["auto", "upstream", "source"]
 SupplyMode = Annotated[

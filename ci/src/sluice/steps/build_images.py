@@ -9,7 +9,7 @@ import anyio
 
 from sluice.domain import Image, Images, Service, Source
 from sluice.ports import ImageBuilder
-from sluice.steps.resolve_source import SHARED, is_waste
+from sluice.steps.resolve_source import BUILD_LOCK, SHARED, is_waste
 
 Wheelhouse = Callable[[Path], Awaitable[Path]]
 
@@ -40,18 +40,28 @@ async def build_images(
 async def _stage(root: Path, service: Service, wheelhouse: Wheelhouse, staging: Path) -> Path:
     """Lay out what services/README.md promises a Dockerfile; wheels are linked, not copied."""
     folder = root / service.folder
-    locks = [folder / "requirements.lock", root / "services" / "build-requirements.lock"]
+    locks = [folder / "requirements.lock", root / "services" / BUILD_LOCK]
     context = staging / service.name
     shutil.rmtree(context, ignore_errors=True)
     (context / "wheels").mkdir(parents=True)
     for lock in locks:
         for wheel in sorted((await wheelhouse(lock)).glob("*.whl")):
-            os.link(wheel, context / "wheels" / wheel.name)
+            _link(wheel, context / "wheels" / wheel.name)
     shutil.copy2(locks[0], context / "requirements.lock")
     shutil.copy2(folder / "Dockerfile", context / "Dockerfile")
     _copy(root / "services" / SHARED, context / SHARED)
     _copy(folder, context / "service")
     return context
+
+
+def _link(wheel: Path, target: Path) -> None:
+    """Link a file, or copy it where the cache lies on file systems that cannot; one that both locks name is the same."""
+    if target.exists():
+        return
+    try:
+        os.link(wheel, target)
+    except OSError:
+        shutil.copyfile(wheel, target)
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -144,12 +144,12 @@ def _blank(objective: Objective, results: SuiteResults | None, namespace: str, e
 
 
 def _passed_ratio(blank: Measurement, results: SuiteResults) -> Measurement:
-    """A test that was skipped has not passed: what it would have proven is not proven."""
-    count = len(results.tests)
-    if not count:
-        return replace(blank, error="the suites have no test")
-    passed = sum(test.outcome == "passed" for test in results.tests)
-    return replace(blank, values=(passed / count,), samples=count, error="")
+    """Of the tests that ran, those that passed; the gate counts in the same way."""
+    ran = [test for test in results.tests if test.outcome != "skipped"]
+    if not ran:
+        return replace(blank, error=f"0 of {len(results.tests)} tests ran")
+    passed = sum(test.outcome == "passed" for test in ran)
+    return replace(blank, values=(passed / len(ran),), samples=len(ran), error="")
 
 
 async def _ask(

@@ -1,7 +1,7 @@
 """Monitoring, logging, fixtures and services onto the cluster: one function each, so that each goes when it can."""
 
 import secrets
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol

@@ -10,10 +10,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sluice.domain import Service, Source
 from sluice.errors import SourceError
-from sluice.toml_lines import line_of
+from sluice.toml_lines import line_of, syntax_line_and_column
 
 # A library that services share; it is not delivered by itself.
 SHARED = "servicekit"
+# What the image builds of all services take besides (services/README.md).
+BUILD_LOCK = "build-requirements.lock"
 
 
 class _ServiceFile(BaseModel):
@@ -42,10 +44,16 @@ async def resolve_source(root: Path) -> Source:
         mistakes += found
         if service:
             services.append(service)
-    names = [service.name for service in services]
-    mistakes += [f"services: two services are named {name!r}" for name in sorted(set(names)) if names.count(name) > 1]
+    named: dict[str, list[str]] = {}
+    for service in services:
+        named.setdefault(service.name, []).append(service.folder)
+    mistakes += [f"{' and '.join(where)} are both named {name!r}" for name, where in named.items() if len(where) > 1]
     if not folders:
         mistakes.append("services: no service")
+    elif not (root / "services" / SHARED).is_dir():
+        mistakes.append(f"services: no {SHARED}, which every service is built with")
+    if folders and not (root / "services" / BUILD_LOCK).is_file():
+        mistakes.append(f"services: no {BUILD_LOCK}, which every service is built with")
     if mistakes:
         raise SourceError(
             "the source tree", mistakes, expected="a whole service.toml, Dockerfile and requirements.lock in every folder",
@@ -54,7 +62,8 @@ async def resolve_source(root: Path) -> Source:
     return Source(
         root=str(root),
         revision=_git(root, "rev-parse", "HEAD") or "unknown",
-        dirty=bool(_git(root, "status", "--porcelain", "--untracked-files=normal")),
+        # Where git tells nothing, nothing says that the tree is as committed.
+        dirty=_git(root, "status", "--porcelain", "--untracked-files=normal") != "",
         digest=tree_digest(root / "services"),
         services=tuple(services),
     )
@@ -67,10 +76,13 @@ def _read(root: Path, folder: Path) -> tuple[Service | None, list[str]]:
                if not (folder / name).is_file()]  # fmt: skip
     if not path.is_file():
         return None, missing
-    text = path.read_text()
+    text = ""
     try:
+        text = path.read_text(encoding="utf-8")
         found = _File.model_validate(tomllib.loads(text)).service
     except tomllib.TOMLDecodeError as error:
+        return None, [*missing, f"{shown}:{syntax_line_and_column(text, error)[0]}: {error}"]
+    except UnicodeDecodeError as error:
         return None, [*missing, f"{shown}: {error}"]
     except ValidationError as error:
         mistakes = [
@@ -80,7 +92,13 @@ def _read(root: Path, folder: Path) -> tuple[Service | None, list[str]]:
         ]
         return None, [*missing, *mistakes]
     if not (root / found.chart / "Chart.yaml").is_file():
-        missing.append(f"{shown}: chart {found.chart!r} has no Chart.yaml")
+        line = line_of(text, ["service", "chart"])
+        missing.append(f"{shown}:{line}: chart {found.chart!r} has no Chart.yaml")
+    missing += [
+        f"{shown}:{line_of(text, ['service', 'requires'])}: k8s-fixtures/{name} has no kustomization.yaml"
+        for name in found.requires
+        if not (root / "k8s-fixtures" / name / "kustomization.yaml").is_file()
+    ]
     return Service(**found.model_dump(), folder=str(folder.relative_to(root))), missing
 
 
@@ -96,13 +114,15 @@ def tree_digest(folder: Path) -> str:
 
 def is_waste(path: Path) -> bool:
     """Return whether a file is a tool's leftover rather than source."""
-    waste = {"__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis", "build", "dist"}
+    waste = {"__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis", "build", "dist", ".venv",
+             ".coverage"}  # fmt: skip
     return any(part in waste or part.endswith(".egg-info") for part in path.parts)
 
 
-def _git(root: Path, *args: str) -> str:
+def _git(root: Path, *args: str) -> str | None:
+    """What git says, or None where there is no git, no repository, or one that git does not trust."""
     try:
         done = subprocess.run(["git", "-C", root, *args], capture_output=True, text=True, timeout=30, check=False)
     except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None

@@ -14,15 +14,17 @@ import os
 import shutil
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 import anyio
 
 from sluice.domain import Component, dump, load
-from sluice.errors import DiskFull, EvidenceError, NotReady
+from sluice.errors import CommandFailed, DiskFull, EvidenceError, NotReady
 
 _LOCK_SECONDS = 3600
+_WORK = "tmp-"
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def key_of(parts: object) -> str:
@@ -31,13 +33,14 @@ def key_of(parts: object) -> str:
 
 
 def digest_of(path: Path) -> str:
-    """Return `sha256:…` of a file, or of a folder's names and contents in sorted order."""
+    """Return `sha256:…` of a file, or of a folder's names, contents and executable bits in sorted order."""
     total = hashlib.sha256()
     if path.is_file():
         with path.open("rb") as file:
             return "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()
-    for file in sorted(p for p in path.rglob("*") if p.is_file()):
-        total.update(f"{file.relative_to(path)}\0{digest_of(file)}\n".encode())
+    for child in sorted(p for p in path.rglob("*") if p.is_file()):
+        mark = "*" if child.stat().st_mode & 0o100 else " "  # who may run it is content too, as it is to git
+        total.update(f"{child.relative_to(path)}\0{mark}{digest_of(child)}\n".encode())
     return "sha256:" + total.hexdigest()
 
 
@@ -92,9 +95,9 @@ class Cache:
     def workspace(self, name: str) -> Iterator[Path]:
         """Give an empty folder to make an artifact in; gone afterwards unless `publish` took it."""
         folder = self._folder(name)
-        for stale in folder.glob("tmp-*"):
+        for stale in folder.glob(f"{_WORK}*"):
             shutil.rmtree(stale, ignore_errors=True)
-        work = folder / f"tmp-{os.getpid()}"
+        work = folder / f"{_WORK}{os.getpid()}"
         with _no_room(folder):
             try:
                 (work / "artifact").mkdir(parents=True)
@@ -110,16 +113,18 @@ class Cache:
         (work / "component.json").write_bytes(dump(done))
         if final.exists():  # half of an artifact, from before this file's rule; or an other process was first
             shutil.rmtree(final)
-        os.rename(work, final)
+        work.rename(final)
         return done
 
     def newest(self, name: str) -> Component | None:
         """Return the component of that name that was obtained last, whatever its key was, or None."""
-        records = sorted(self._folder(name).glob("*/component.json"), key=lambda p: p.stat().st_mtime)
-        for record in reversed(records):
-            if found := self.find(name, record.parent.name):
-                return found
-        return None
+        found = []
+        for record in self._folder(name).glob("*/component.json"):
+            if not record.parent.name.startswith(_WORK):  # one that was killed just before its last step
+                with suppress(FileNotFoundError):  # removed by another process since
+                    found.append((record.stat().st_mtime, record.parent.name))
+        whole = (self.find(name, key) for _, key in sorted(found, reverse=True))
+        return next((component for component in whole if component), None)
 
     def last_seconds(self, name: str) -> float | None:
         """Return how long obtaining a component took the last time, in seconds."""
@@ -134,8 +139,8 @@ class Cache:
 def _no_room(where: Path) -> Iterator[None]:
     try:
         yield
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+    except (OSError, CommandFailed) as error:
+        if not _is_full(error):
             raise
         existing = where
         while not existing.exists():
@@ -146,3 +151,9 @@ def _no_room(where: Path) -> Iterator[None]:
             next_command="free some room, then run this again: what is in the cache is unharmed "
             "(./nox -s clean -- --cache empties it)",
         ) from None
+
+
+def _is_full(error: OSError | CommandFailed) -> bool:
+    """Whether this process ran out of room, or a program of ours says that it did."""
+    said = str(error).lower()  # shutil.Error, of a whole tree, has no errno
+    return getattr(error, "errno", None) in _FULL or any(os.strerror(number).lower() in said for number in _FULL)

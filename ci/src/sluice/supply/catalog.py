@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sluice.errors import SettingsError
-from sluice.toml_lines import line_of
+from sluice.toml_lines import line_of, syntax_line_and_column
 
 CATALOG = Path(__file__).with_name("catalog.toml")
 
@@ -105,36 +105,88 @@ class Entry(_Strict):
         return self.upstream.archive.format(version=self.version) if self.upstream else ""
 
 
-class _Catalog(_Strict):
-    component: tuple[Entry, ...]
-
-
 def load_catalog(path: Path = CATALOG) -> Mapping[str, Entry]:
     """Return the entries by name, in the file's order. Raises SettingsError with every mistake and its line."""
-    text = path.read_text()
+    text = path.read_text(encoding="utf-8")
     try:
-        parsed = _Catalog.model_validate(tomllib.loads(text))
+        given = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise SettingsError(path.name, [str(error)], expected="TOML 1.0", next_command=f"mend {path.name}") from None
-    except ValidationError as error:
-        mistakes = []
-        for mistake in error.errors():
-            line = line_of(text, [part for part in mistake["loc"] if isinstance(part, str | int)])
-            mistakes.append(f"line {line or '?'}: {'.'.join(map(str, mistake['loc']))}: {mistake['msg']}")
-        raise SettingsError(path.name, mistakes, next_command=f"mend {path.name}") from None
-    entries = {entry.name: entry for entry in parsed.component}
-    mistakes = [f"{name}: neither upstream nor source" for name, e in entries.items() if not (e.upstream or e.source)]
-    mistakes += [
-        f"{entry.name}: source names {other!r}, which is not in the catalog"
-        for entry in parsed.component
-        for other in dependencies(entry)
-        if other not in entries
-    ]
-    if len(entries) != len(parsed.component):
-        mistakes.append("a name is listed twice")
+        line = syntax_line_and_column(text, error)[0]
+        raise SettingsError(
+            path.name, [f"line {line}: {error}"], expected="TOML 1.0", next_command=f"mend {path.name}"
+        ) from None
+    mistakes: list[tuple[int, str]] = []
+    entries: dict[str, Entry] = {}
+    listed = given.pop("component", None)
+    mistakes += [(line_of(text, [key]) or 0, f"{key}: no such table") for key in given]
+    if not isinstance(listed, list) or not listed:
+        mistakes.append((0, "component: no [[component]]"))
+        listed = []
+    names = [one.get("name") if isinstance(one, dict) else None for one in listed]
+    for number, one in enumerate(listed):
+        line = line_of(text, ["component", number]) or 0
+        try:
+            entry = Entry.model_validate(one)
+        except ValidationError as error:
+            for mistake in error.errors():
+                place = [part for part in mistake["loc"] if isinstance(part, str | int)]
+                shown = ".".join(map(str, [names[number] or number, *place]))
+                mistakes.append((line_of(text, ["component", number, *place]) or line, f"{shown}: {mistake['msg']}"))
+            continue
+        if entry.name in entries:
+            mistakes.append((line, f"{entry.name}: listed a second time"))
+        entries[entry.name] = entry
+        mistakes += [
+            (line, f"{entry.name}: source names {other!r}, which is not in the catalog")
+            for other in dependencies(entry)
+            if other not in names
+        ]
+        mistakes += [(line, f"{entry.name}: {said}") for said in _senseless(entry)]
+    for circle in _circles(entries):
+        mistakes.append((line_of(text, ["component", names.index(circle[0])]) or 0, f"needs itself: {' → '.join(circle)}"))
     if mistakes:
-        raise SettingsError(path.name, mistakes, next_command=f"mend {path.name}")
+        told = [f"line {line or '?'}: {said}" for line, said in sorted(mistakes)]
+        raise SettingsError(path.name, told, next_command=f"mend {path.name}")
     return entries
+
+
+def _senseless(entry: Entry) -> list[str]:
+    """What the types let through and nothing could be obtained from."""
+    if not (entry.upstream or entry.source):
+        return ["neither upstream nor source"]
+    if not entry.upstream:
+        return []
+    said = []
+    if bool(entry.upstream.image) == bool(entry.upstream.archive):
+        said.append("upstream takes either image or archive")
+    elif bool(entry.upstream.image) != (entry.form in ("image", "base", "node")):
+        said.append(f"a component of the form {entry.form} does not come as this kind of upstream")
+    for text in (entry.upstream.image, entry.upstream.archive, entry.upstream.member):
+        try:
+            text.format(version=entry.version)
+        except (KeyError, IndexError, ValueError):
+            said.append(f"{text!r}: only {{version}} is filled in")
+    host, _, rest = entry.upstream.image.partition("/")
+    if entry.upstream.image and not (rest and ("." in host or ":" in host) and ":" in rest and "@" not in rest):
+        said.append(f"upstream image {entry.upstream.image!r} is not host/repository:tag")
+    return said
+
+
+def _circles(entries: Mapping[str, Entry]) -> list[tuple[str, ...]]:
+    """The ways from a component back to itself, each once, as the names along it."""
+    found: dict[frozenset[str], tuple[str, ...]] = {}
+
+    def follow(name: str, way: tuple[str, ...]) -> None:
+        if name in way:
+            circle = way[way.index(name):]
+            found.setdefault(frozenset(circle), (*circle, name))
+        elif name in entries:
+            for other in dependencies(entries[name]):
+                follow(other, (*way, name))
+
+    for name in entries:
+        follow(name, ())
+    return list(found.values())
 
 
 _NODE_PARTS = (

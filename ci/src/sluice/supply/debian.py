@@ -71,8 +71,13 @@ async def _mirrors(suite: str, bench: Workbench) -> dict[str, list[str]]:
         ["apt-get", "indextargets", "--format", "$(RELEASE) $(REPO_URI)", "Identifier: Packages"],
         deadline_seconds=60, check=False, log=bench.log,
     )
+    return mirrors_in(done.stdout, suite)
+
+
+def mirrors_in(targets: str, suite: str) -> dict[str, list[str]]:
+    """Return the addresses by release (the suite, its updates, its security) from lines of `release address`."""
     found: dict[str, list[str]] = {suite: []}
-    for line in sorted(set(done.stdout.splitlines())):
+    for line in sorted(set(targets.splitlines())):
         release, _, uri = line.partition(" ")
         if release in (suite, f"{suite}-updates", f"{suite}-security"):
             found.setdefault(release, []).append(uri)

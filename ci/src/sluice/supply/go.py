@@ -19,9 +19,10 @@ _DOWNLOAD_SECONDS = 900
 
 
 def inputs(module: str) -> list[Path]:
-    """Return the files that a module's build depends on, for the cache key."""
+    """Return the files that a module's build depends on, for the cache key; tests are not among them."""
     folders = [_HERE / "gomod" / module, _HERE / "gosrc" / module]
-    return sorted(file for folder in folders if folder.is_dir() for file in folder.iterdir() if file.is_file())
+    found = (file for folder in folders if folder.is_dir() for file in folder.iterdir() if file.is_file())
+    return sorted(file for file in found if not file.name.endswith("_test.go"))
 
 
 def environment(cache_root: Path) -> dict[str, str]:
@@ -47,7 +48,7 @@ async def toolchain() -> str:
 async def build_program(entry: Entry, recipe: GoRecipe, into: Path, bench: Workbench) -> None:
     """Build the program into `into/<name>`, and its image layout into `into/oci` where the recipe says so."""
     target = into / entry.name
-    with _module(recipe.module, into) as folder:
+    with _Module(recipe.module, into) as folder:
         flags = ["-s", "-w", *(flag for package in recipe.versions for flag in _version_flags(package, entry.version))]
         compiled = 0
 
@@ -74,7 +75,7 @@ def _write_image(program: Path, path: str, user: str, into: Path) -> None:
 
 async def copy_files(entry: Entry, recipe: FilesRecipe, into: Path, bench: Workbench) -> None:
     """Copy a file or a folder out of a module into `into/files`."""
-    with _module(recipe.module, into) as folder:
+    with _Module(recipe.module, into) as folder:
         done = await run(
             ["go", "mod", "download", "-json", recipe.of], cwd=folder, deadline_seconds=_DOWNLOAD_SECONDS,
             env=environment(bench.cache_root), log=bench.log, what=f"downloading {recipe.of}",
@@ -94,7 +95,7 @@ async def copy_files(entry: Entry, recipe: FilesRecipe, into: Path, bench: Workb
         shutil.copy2(source, target)
 
 
-class _module:
+class _Module:
     """A folder with a module's go.mod, go.sum and our own sources, if any, for as long as a command runs in it."""
 
     def __init__(self, module: str, into: Path) -> None:

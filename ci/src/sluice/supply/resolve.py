@@ -1,5 +1,6 @@
 """Decides for each component how it is obtained, and obtains each one once."""
 
+import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Literal
 import anyio
 
 from sluice.domain import Component, How
-from sluice.errors import SupplyError
+from sluice.errors import SupplyError, Unreachable
 from sluice.ports import Progress
 from sluice.supply import artifact, debian, go, node_image, oci, upstream
 from sluice.supply.cache import Cache, digest_of, key_of, size_of
@@ -40,7 +41,7 @@ class Supply:
         self._lock = lock or upstream.Lock()
         self._slots = anyio.Semaphore(parallel)
         self._one_at_a_time = {name: anyio.Lock() for name in catalog}
-        self._probing = anyio.Lock()
+        self._probing: dict[str, anyio.Lock] = {}
         self._obtained: dict[str, Component] = {}
         self._reachable: dict[str, bool] = {}
         self._toolchain = ""
@@ -58,9 +59,9 @@ class Supply:
     async def get(self, name: str) -> Component:
         """Return a component, obtaining it (and what it is built from) if need be.
 
-        Raises SupplyError and its kin; a component that is not in the catalog is a mistake of ours.
+        Raises SupplyError and its kin, in a group where what it is built from fails.
         """
-        entry = self.catalog[name]
+        entry = self._entry(name)
         async with self._one_at_a_time[name]:
             if name not in self._obtained:
                 self._obtained[name] = await self._obtain(entry)
@@ -68,10 +69,15 @@ class Supply:
 
     async def get_optional(self, name: str) -> Component | None:
         """Return a component, or None where it can only be had from an upstream that is out of reach."""
-        entry = self.catalog[name]
+        entry = self._entry(name)
         if entry.source is None and await self._how(entry) == "source":
             return None
-        return await self.get(name)
+        try:
+            return await self.get(name)
+        except Unreachable:  # its host answered, but not for this
+            if entry.source is None and self._mode == "auto":
+                return None
+            raise
 
     async def get_all(self, *names: str) -> tuple[Component, ...]:
         """Return several components, obtained side by side, begun in the order named."""
@@ -80,8 +86,27 @@ class Supply:
                 group.start_soon(self.get, name)
         return tuple(self._obtained[name] for name in names)
 
+    def _entry(self, name: str) -> Entry:
+        if name not in self.catalog:
+            raise SupplyError(
+                f"no component named {name!r}", seen=name, expected=", ".join(self.catalog),
+                next_command="./nox -s supply -- --list",
+            )
+        return self.catalog[name]
+
     async def _obtain(self, entry: Entry) -> Component:
         how = await self._how(entry)
+        try:
+            return await self._obtain_as(entry, how)
+        except Unreachable as error:
+            if self._mode != "auto" or how == "source" or entry.source is None:
+                raise
+            # A host may answer and still not give its files: an allow list, a limit, another host behind it.
+            self._reachable[upstream.host_of(entry)] = False
+            self._progress.update("supply", f"{str(error).splitlines()[0]}: what lies there is built from source")
+            return await self._obtain_as(entry, "source")
+
+    async def _obtain_as(self, entry: Entry, how: How) -> Component:
         if how == "source" and entry.source is None:
             raise SupplyError(
                 f"{entry.name} {entry.version} can only be had upstream, which is out of reach",
@@ -94,6 +119,8 @@ class Supply:
         async with self.cache.locked(entry.name):
             if found := self.cache.find(entry.name, key):
                 return found
+            if how == "source" and isinstance(entry.source, DebianRecipe | NodeRecipe):
+                await self._engine()  # may need a component itself, and so a slot: not to be asked for inside one
             async with self._slots:
                 return await self._make(entry, how, key, parts)
 
@@ -117,6 +144,9 @@ class Supply:
                 done = self.cache.publish(into, key, made)
             outcome = "done"
             return done
+        except anyio.get_cancelled_exc_class():
+            outcome = "cancelled"
+            raise
         finally:
             self._progress.end(task, outcome=outcome, detail=how)
 
@@ -127,7 +157,8 @@ class Supply:
             case GoRecipe() as recipe:
                 await go.build_program(entry, recipe, into, bench)
             case LinkRecipe(of=of):
-                (into / entry.name).symlink_to(artifact.program(bench.parts[of]))
+                # Relative: a cache that was moved, or restored elsewhere, still holds.
+                (into / entry.name).symlink_to(os.path.relpath(artifact.program(bench.parts[of]), into))
             case FilesRecipe() as recipe:
                 await go.copy_files(entry, recipe, into, bench)
             case DebootstrapRecipe() as recipe:
@@ -148,7 +179,7 @@ class Supply:
         if entry.upstream is None:
             return "source"
         host = upstream.host_of(entry)
-        async with self._probing:
+        async with self._probing.setdefault(host, anyio.Lock()):
             if host not in self._reachable:
                 self._reachable[host] = await upstream.answers(entry)
                 if not self._reachable[host]:

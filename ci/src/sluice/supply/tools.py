@@ -43,6 +43,7 @@ def _extract(component: Component, target: Path) -> None:
                 if member.isfile() and Path(member.name).name == component.name and member.mode & 0o100:
                     source = tar.extractfile(member)
                     assert source is not None
+                    target.unlink(missing_ok=True)  # it may run now, or be a link into the cache
                     with target.open("wb") as out:
                         shutil.copyfileobj(source, out)
                     target.chmod(0o755)

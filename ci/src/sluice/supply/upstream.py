@@ -3,17 +3,19 @@
 The first time something is obtained, its digest is written to upstream.lock.json; from then on nothing else is taken.
 """
 
+import gzip
 import hashlib
 import json
 import os
 import tarfile
+import zlib
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
 
 from sluice.adapters.process import run
-from sluice.errors import CommandFailed, DigestMismatch, SupplyError, Truncated, Unreachable
+from sluice.errors import CommandFailed, DigestMismatch, NotReady, SupplyError, Truncated, Unreachable
 from sluice.supply import artifact, oci
 from sluice.supply.catalog import Entry
 from sluice.supply.workbench import Workbench
@@ -41,21 +43,24 @@ class Lock:
                 f"{address} is locked to another digest", seen=digest, expected=entries[address],
                 next_command=f"remove its line from {self._path.name} if the change is meant",
             )
-        temporary = self._path.with_suffix(".tmp")
+        temporary = self._path.with_suffix(f".{os.getpid()}")
         temporary.write_text(json.dumps(entries, indent=2, sort_keys=True) + "\n")
         os.replace(temporary, self._path)
 
     def _read(self) -> dict[str, str]:
         try:
-            entries: dict[str, str] = json.loads(self._path.read_text())
+            entries = json.loads(self._path.read_text(encoding="utf-8"))
+            cause = "" if isinstance(entries, dict) else f"a {type(entries).__name__}"
         except FileNotFoundError:
             return {}
         except ValueError as error:
+            cause = str(error)
+        if cause:
             raise SupplyError(
-                f"{self._path} cannot be read", seen=str(error), expected="a JSON object of address to digest",
+                f"{self._path} cannot be read", seen=cause, expected="a JSON object of address to digest",
                 next_command=f"git checkout {self._path.name}",
-            ) from None
-        return entries
+            )
+        return {str(address): str(digest) for address, digest in entries.items()}
 
 
 def host_of(entry: Entry) -> str:
@@ -65,22 +70,27 @@ def host_of(entry: Entry) -> str:
 
 
 async def answers(entry: Entry) -> bool:
-    """Ask once whether a component's upstream host speaks HTTP at all."""
-    scheme = _scheme(entry)
+    """Ask once whether a component's upstream host speaks HTTP, and is not merely a proxy that regrets."""
+    address = entry.upstream_archive() or f"{_scheme(entry)}://{host_of(entry)}/v2/"
     try:
-        async with httpx.AsyncClient(timeout=_PROBE_SECONDS) as client:
-            await client.get(f"{scheme}://{host_of(entry)}/v2/" if entry.upstream_image() else entry.upstream_archive(),
-                             headers={"Range": "bytes=0-0"})  # fmt: skip
-    except (httpx.HTTPError, ValueError):
+        async with (
+            httpx.AsyncClient(timeout=_PROBE_SECONDS, trust_env=not _is_local(entry)) as client,
+            client.stream("GET", address, headers={"Range": "bytes=0-0"}) as answer,
+        ):
+            return answer.status_code < 500
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError):
         return False
-    return True
 
 
 def _scheme(entry: Entry) -> str:
     if entry.upstream_archive():
         return urlsplit(entry.upstream_archive()).scheme
     # As every registry client does it: a registry on this machine speaks plain HTTP.
-    return "http" if host_of(entry).split(":")[0] in ("localhost", "127.0.0.1") else "https"
+    return "http" if _is_local(entry) else "https"
+
+
+def _is_local(entry: Entry) -> bool:
+    return host_of(entry).split(":")[0] in ("localhost", "127.0.0.1")
 
 
 async def obtain(entry: Entry, into: Path, bench: Workbench, lock: Lock) -> str:
@@ -97,7 +107,7 @@ async def _pull(entry: Entry, into: Path, bench: Workbench, lock: Lock) -> str:
     crane = artifact.program(bench.parts["crane"])
     image = entry.upstream_image()
     platform = ["--platform", "linux/amd64"]
-    digest = lock.get(image)
+    digest = locked = lock.get(image)
     try:
         if digest is None:
             asked = await run([crane, "digest", *platform, image], deadline_seconds=60, log=bench.log)
@@ -109,8 +119,9 @@ async def _pull(entry: Entry, into: Path, bench: Workbench, lock: Lock) -> str:
             [crane, "pull", *platform, f"--format={form}", reference, target],
             deadline_seconds=_PULL_SECONDS, log=bench.log, on_line=bench.say,
         )
-    except CommandFailed as error:
-        raise _registry_error(entry, image, error.seen) from None
+    except (CommandFailed, NotReady) as error:
+        said = error.seen if isinstance(error, CommandFailed) else str(error)
+        raise _registry_error(entry, image, said, locked) from None
     if entry.form == "image":
         _check_layout(entry, into / "oci", digest)
     lock.record(image, digest)
@@ -135,7 +146,7 @@ def _check_layout(entry: Entry, folder: Path, digest: str) -> None:
             )
 
 
-def _registry_error(entry: Entry, image: str, said: str) -> SupplyError:
+def _registry_error(entry: Entry, image: str, said: str, locked: str | None) -> SupplyError:
     last = said.strip().splitlines()[-1].strip() if said.strip() else "no answer"
     again = "run this again; nothing was kept"
     if "unexpected EOF" in said or "content length" in said.lower():
@@ -147,6 +158,10 @@ def _registry_error(entry: Entry, image: str, said: str) -> SupplyError:
     if any(word in said for word in ("connection refused", "no such host", "i/o timeout", "dial tcp", "deadline")):
         return Unreachable(f"{entry.name}: {image} cannot be reached", seen=last, expected="an answer of the registry",
                            next_command="./nox -s supply -- --supply source")  # fmt: skip
+    if locked and any(word in said for word in ("MANIFEST_UNKNOWN", "NAME_UNKNOWN", "NOT_FOUND", "404")):
+        return DigestMismatch(f"{entry.name}: the registry has no image of the digest that is locked for {image}",
+                              seen=last, expected=locked, next_command=f"remove its line from {LOCK.name} if the "
+                              "change is meant; nothing was kept")  # fmt: skip
     return SupplyError(f"{entry.name}: the registry refused {image}", seen=last, expected="the image",
                        next_command="check `upstream` of the component in catalog.toml")  # fmt: skip
 
@@ -155,28 +170,35 @@ async def _download(entry: Entry, into: Path, bench: Workbench, lock: Lock) -> s
     address = entry.upstream_archive()
     target = into / "download"
     total = hashlib.sha256()
-    received, announced = 0, None
+    received, announced, begun = 0, None, False
     try:
         async with (
-            httpx.AsyncClient(timeout=30, follow_redirects=True) as client,
+            httpx.AsyncClient(timeout=30, follow_redirects=True, trust_env=not _is_local(entry)) as client,
             client.stream("GET", address, headers={"Accept-Encoding": "identity"}) as answer,
         ):
             answer.raise_for_status()
+            begun = True
             announced = int(answer.headers["Content-Length"]) if "Content-Length" in answer.headers else None
             with target.open("wb") as file:
-                async for chunk in answer.aiter_bytes(1 << 20):
+                async for chunk in answer.aiter_raw(1 << 20):
                     file.write(chunk)
                     total.update(chunk)
                     received += len(chunk)
                     bench.say(f"{received / 1e6:.0f} of {(announced or 0) / 1e6:.0f} MB")
     except httpx.HTTPStatusError as error:
+        status = error.response.status_code
+        if status == 429 or status >= 500:
+            raise Unreachable(
+                f"{entry.name}: {address} is not to be had now", seen=f"HTTP {status}", expected="HTTP 200",
+                next_command="run this again later, or ./nox -s supply -- --supply source",
+            ) from None
         raise SupplyError(
-            f"{entry.name}: {address} was refused", seen=f"HTTP {error.response.status_code}", expected="HTTP 200",
+            f"{entry.name}: {address} was refused", seen=f"HTTP {status}", expected="HTTP 200",
             next_command="check `upstream` of the component in catalog.toml",
         ) from None
-    except httpx.RemoteProtocolError as error:
-        raise _truncated(entry, received, announced, str(error)) from None
-    except httpx.HTTPError as error:
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        if begun:
+            raise _truncated(entry, received, announced, f"{type(error).__name__}: {error}") from None
         raise Unreachable(
             f"{entry.name}: {address} cannot be reached", seen=f"{type(error).__name__}: {error}", expected="HTTP 200",
             next_command="./nox -s supply -- --supply source",
@@ -217,7 +239,7 @@ def _place(entry: Entry, download: Path, into: Path) -> None:
                 source = archive.extractfile(member)
                 assert source is not None
                 target.write_bytes(source.read())
-        except (tarfile.TarError, KeyError, AssertionError) as error:
+        except (tarfile.TarError, KeyError, AssertionError, EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise SupplyError(
                 f"{entry.name}: no {member} in {entry.upstream_archive()}", seen=str(error), expected=member,
                 next_command="check `member` of the component in catalog.toml",

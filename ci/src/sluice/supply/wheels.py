@@ -1,6 +1,7 @@
 """The PyPI recipe: the wheels of a lock file, downloaded on this host, so that image builds need no network."""
 
 import sys
+import time
 from pathlib import Path
 
 from sluice.adapters.process import run
@@ -27,7 +28,7 @@ async def wheelhouse(lock: Path, cache: Cache, progress: Progress, logs: Path) -
             return Path(found.path)
         task = f"wheels of {lock.parent.name}"
         progress.begin(task, expected_seconds=cache.last_seconds(name))
-        outcome = "failed"
+        started, outcome = time.monotonic(), "failed"
         try:
             with cache.workspace(name) as into:
                 await run(
@@ -36,7 +37,8 @@ async def wheelhouse(lock: Path, cache: Cache, progress: Progress, logs: Path) -
                     deadline_seconds=_DOWNLOAD_SECONDS, log=logs / f"{name}.log", what=f"downloading the {task}",
                     on_line=lambda line: progress.update(task, line.strip()),
                 )  # fmt: skip
-                made = Component(name, key, "source", digest_of(into), str(into), size_of(into), 0.0)
+                seconds = round(time.monotonic() - started, 1)
+                made = Component(name, key, "source", digest_of(into), str(into), size_of(into), seconds)
                 done = cache.publish(into, key, made)
             outcome = "done"
         finally:

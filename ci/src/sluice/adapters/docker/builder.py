@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from sluice.adapters.docker.engine import Engine
-from sluice.adapters.docker.registry import LocalRegistry
+from sluice.adapters.docker.registry import OWNER_LABEL, LocalRegistry
 from sluice.domain import Image
 from sluice.errors import CommandFailed
 from sluice.supply.cache import digest_of, key_of
@@ -32,16 +32,16 @@ class DockerBuilder:
     async def build(self, name: str, context: Path, *, build_args: Mapping[str, str], repository: str) -> Image:
         """Build, push, and return the image by digest. Raises CommandFailed with the builder's last lines."""
         record = self._records / name / f"{key_of([digest_of(context), dict(build_args), repository])}.json"
-        if known := _read(record):
-            if await self._registry.holds(repository, known.digest):
-                return known
+        known = _read(record)
+        if known and await self._registry.holds(repository, known.digest):
+            return known
         log = self._logs / f"image-{name}.log"
         tag = f"{repository}:latest"
         arguments = [word for key, value in build_args.items() for word in ("--build-arg", f"{key}={value}")]
         await self._engine.docker(
             # Everything is in the context: a build that reached for the network would not be repeatable.
-            "build", "--network", "none", *arguments, "--tag", tag, context, deadline_seconds=_BUILD_SECONDS, log=log,
-            on_line=self._say, what=f"building the image of {name}",
+            "build", "--network", "none", "--label", f"{OWNER_LABEL}=sluice", *arguments, "--tag", tag, context,
+            deadline_seconds=_BUILD_SECONDS, log=log, on_line=self._say, what=f"building the image of {name}",
         )  # fmt: skip
         pushed = await self._engine.docker("push", tag, deadline_seconds=_PUSH_SECONDS, log=log, what=f"pushing {name}")
         digest = re.search(r"digest: (sha256:[0-9a-f]{64})", pushed.stdout + pushed.tail)

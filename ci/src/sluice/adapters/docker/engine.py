@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import anyio
 
@@ -41,23 +42,27 @@ class Engine:
         return done.stdout.strip() if done.status == 0 else None
 
     async def load(self, archive: Path, reference: str) -> None:
-        """Bring an archive of one image, which carries no name, into the engine under the name `reference`."""
+        """Bring an archive of one image into the engine under the name `reference`, and no other name."""
         done = await self.docker(
             "load", "--quiet", "--input", archive, deadline_seconds=600, what=f"loading {reference}"
         )
-        await self.docker("tag", done.stdout.strip().rpartition(" ")[2], reference)
+        loaded = done.stdout.strip().rpartition(" ")[2]
+        await self.docker("tag", loaded, reference)
+        if not loaded.startswith("sha256:") and loaded != reference:  # crane names what it pulls
+            await self.docker("image", "rm", loaded, check=False)
 
-    async def container(self, name: str) -> dict[str, object] | None:
+    async def container(self, name: str) -> dict[str, Any] | None:
         """Return `docker inspect` of a container, or None where there is none of that name."""
         done = await self.docker("container", "inspect", name, check=False)
-        found: list[dict[str, object]] = json.loads(done.stdout or "[]") if done.status == 0 else []
+        found: list[dict[str, Any]] = json.loads(done.stdout or "[]") if done.status == 0 else []
         return found[0] if found else None
 
 
 async def answers() -> bool:
     """Return whether an engine answers on this host now."""
     try:
-        return (await run(["docker", "info", "--format", "{{.ServerVersion}}"], deadline_seconds=20, check=False)).status == 0
+        asked = await run(["docker", "info", "--format", "{{.ServerVersion}}"], deadline_seconds=20, check=False)
+        return asked.status == 0
     except (HostError, NotReady):
         return False
 
@@ -123,7 +128,9 @@ async def _start(state_dir: Path, capped_runc: Callable[[], Path], say: Callable
     say(f"starting the Docker engine, its log is {log}")
     with log.open("ab") as output:
         # A session of its own with its output in a file: whoever waits for our output must not wait for it.
-        daemon = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True)
+        daemon = subprocess.Popen(  # noqa: ASYNC220 - starting blocks nobody, and it must outlive our event loop
+            argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+        )
     (state_dir / "dockerd.pid").write_text(f"{daemon.pid}\n")
     deadline = time.monotonic() + _START_SECONDS
     while not await answers():

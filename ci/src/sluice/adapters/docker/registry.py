@@ -1,6 +1,7 @@
 """The local registry: a container beside the cluster that nodes pull from, so that only changed layers travel."""
 
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -30,15 +31,17 @@ class LocalRegistry:
         found = await self._engine.container(self.container)
         if found is not None:
             await self._refuse_foreign(found)
-            if found["State"]["Running"] and (await self._answers()) is None:  # type: ignore[index]
+            if self._listens(found) and (await self._answers()) is None:
                 return
             await self._engine.docker("rm", "--force", self.container)
         if not host.port_is_free(self._port):
             raise HostError(
-                f"port {self._port} is taken, the local registry cannot listen on it", seen="another program listens there",
-                expected="a free port", next_command="SLUICE_CLUSTER_REGISTRY_PORT=5002 ./nox -s e2e  (or registry_port "
-                "under [cluster] in sluice.toml)",
+                f"port {self._port} is taken, the local registry cannot listen on it",
+                seen="another program listens there", expected="a free port",
+                next_command="SLUICE_CLUSTER_REGISTRY_PORT=5002 ./nox -s e2e  (or registry_port under [cluster] in "
+                "sluice.toml)",
             )
+        await self._engine.docker("volume", "create", "--label", f"{OWNER_LABEL}=sluice", self.container)
         await self._engine.docker(
             "run", "--detach", "--name", self.container, "--label", f"{OWNER_LABEL}=sluice", "--restart", "no",
             "--publish", f"127.0.0.1:{self._port}:5000", "--volume", f"{self.container}:/var/lib/registry", image,
@@ -51,8 +54,8 @@ class LocalRegistry:
         """Let a node pull from it under the name that this host pushes to."""
         joined = await self._engine.docker("network", "connect", _NETWORK, self.container, check=False)
         if joined.status != 0 and "already exists" not in joined.tail:
-            raise ClusterError("the local registry cannot join kind's network", seen=joined.tail, expected="the network kind",
-                               next_command="docker network ls")  # fmt: skip
+            raise ClusterError("the local registry cannot join kind's network", seen=joined.tail,
+                               expected="the network kind", next_command="docker network ls")  # fmt: skip
         folder = f"/etc/containerd/certs.d/{self.host}"
         hosts = f'[host."http://{self.container}:5000"]\n  capabilities = ["pull", "resolve"]\n'
         await self._engine.docker(
@@ -73,38 +76,68 @@ class LocalRegistry:
         return Image(component.name, repository, digest, oci.layout_size(layout))
 
     async def holds(self, repository: str, digest: str) -> bool:
-        """Return whether the registry has a manifest of that digest."""
+        """Return whether the registry has a manifest of that digest. Raises ClusterError when it does not answer."""
         name = repository.partition("/")[2]
-        async with httpx.AsyncClient(timeout=10) as client:
-            answer = await client.head(
-                f"http://{self.host}/v2/{name}/manifests/{digest}",
-                headers={"Accept": "application/vnd.oci.image.manifest.v1+json, "
-                         "application/vnd.docker.distribution.manifest.v2+json"},
-            )  # fmt: skip
+        try:
+            async with httpx.AsyncClient(timeout=10, trust_env=False) as client:
+                answer = await client.head(
+                    f"http://{self.host}/v2/{name}/manifests/{digest}",
+                    headers={"Accept": "application/vnd.oci.image.manifest.v1+json, "
+                             "application/vnd.docker.distribution.manifest.v2+json"},
+                )  # fmt: skip
+        except httpx.HTTPError as error:
+            raise ClusterError(
+                f"the local registry on {self.host} does not answer", seen=f"{type(error).__name__}: {error}",
+                expected="an answer", next_command=f"docker logs {self.container}",
+            ) from None
         return answer.status_code == 200
 
-    async def remove(self) -> bool:
-        """Remove the registry and what it holds, if it is ours. Returns whether there was one."""
+    async def stop(self) -> bool:
+        """Remove the container, if it is ours; what it holds stays for the next. Returns whether there was one."""
         found = await self._engine.container(self.container)
         if found is None:
             return False
         await self._refuse_foreign(found)
         await self._engine.docker("rm", "--force", self.container)
-        await self._engine.docker("volume", "rm", "--force", self.container)
         return True
 
-    async def _refuse_foreign(self, found: dict[str, object]) -> None:
-        labels = found["Config"]["Labels"] or {}  # type: ignore[index]
-        if labels.get(OWNER_LABEL) != "sluice":
+    async def remove(self) -> bool:
+        """Remove the registry and what it holds, if it is ours. Returns whether there was anything."""
+        existed = await self.stop()
+        held = await self._engine.docker("volume", "inspect", "--format", "{{json .Labels}}", self.container, check=False)
+        ours = held.status == 0 and (existed or f'"{OWNER_LABEL}":"sluice"' in held.stdout)
+        if ours:
+            await self._engine.docker("volume", "rm", self.container)
+        return existed or ours
+
+    async def runs(self) -> bool:
+        """Return whether our registry is what listens on the port."""
+        found = await self._engine.container(self.container)
+        return found is not None and self._is_ours(found) and self._listens(found)
+
+    def _is_ours(self, found: dict[str, Any]) -> bool:
+        return (found["Config"]["Labels"] or {}).get(OWNER_LABEL) == "sluice"
+
+    def _listens(self, found: dict[str, Any]) -> bool:
+        """Whether a container runs and is the one that answers on our port."""
+        bindings = found["HostConfig"].get("PortBindings") or {}
+        return bool(found["State"]["Running"]) and str(self._port) in [
+            binding["HostPort"] for several in bindings.values() for binding in several or []
+        ]
+
+    async def _refuse_foreign(self, found: dict[str, Any]) -> None:
+        if not self._is_ours(found):
             raise ClusterError(
-                f"a container named {self.container} exists that Sluice did not make", seen=f"labels {labels}",
+                f"a container named {self.container} exists that Sluice did not make",
+                seen=f"labels {found['Config']['Labels'] or {}}",
                 expected=f"the label {OWNER_LABEL}=sluice, or no such container",
                 next_command="SLUICE_CLUSTER_NAME=another ./nox -s e2e",
             )
 
     async def _answers(self) -> str | None:
         try:
-            async with httpx.AsyncClient(timeout=3) as client:
+            # No proxy of the environment: it is on this machine.
+            async with httpx.AsyncClient(timeout=3, trust_env=False) as client:
                 status = (await client.get(f"http://{self.host}/v2/")).status_code
         except httpx.HTTPError as error:
             return f"{type(error).__name__}: {error}"

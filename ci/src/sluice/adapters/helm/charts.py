@@ -15,7 +15,7 @@ _HELM_SECONDS = 180
 
 
 class Helm:
-    """Helm against one cluster. `work` holds copies of charts and the values given to them."""
+    """Helm against one cluster. `work` holds copies of the charts, `logs` what Helm said and the values it was given."""
 
     def __init__(self, helm: Path, kubeconfig: Path, charts: Path, work: Path, logs: Path) -> None:
         self._helm = helm
@@ -31,15 +31,16 @@ class Helm:
 
         `values` win over `value_files`. Raises ChartError with Helm's words when it does not render or install.
         """
-        folder = await self._with_dependencies(chart)
-        given = self._work / f"values-{release}.yaml"
+        folder = self._with_dependencies(chart, self._work / "charts" / release)
+        given = self._logs / f"values-{release}.yaml"  # kept with the run: digests, no secrets
         given.write_text(yaml.safe_dump(dict(values), sort_keys=True))
         files = [word for file in [*value_files, given] for word in ("--values", str(file))]
+        log = self._logs / f"helm-{release}.log"
         try:
             done = await run(
                 [self._helm, "upgrade", release, folder, "--install", "--namespace", namespace, "--create-namespace",
                  "--kubeconfig", self._kubeconfig, "--output", "json", "--history-max", "5", *files],
-                deadline_seconds=_HELM_SECONDS, log=self._logs / f"helm-{release}.log", what=f"helm upgrade {release}",
+                deadline_seconds=_HELM_SECONDS, log=log, what=f"helm upgrade {release}",
                 env=self._environment(),
             )  # fmt: skip
         except CommandFailed as error:
@@ -47,23 +48,43 @@ class Helm:
                 f"the chart {chart} does not install as {release}", seen=error.seen, expected="a release",
                 next_command=f"helm template {release} {chart} --values {given}",
             ) from None
-        answer = json.loads(done.stdout[done.stdout.index("{"):])
-        return ChartRelease(release, namespace, int(answer["version"]))
+        try:
+            answer = json.loads(done.stdout[done.stdout.find("{"):])
+            return ChartRelease(release, namespace, int(answer["version"]))
+        except (ValueError, KeyError, TypeError):
+            raise ChartError(
+                f"helm upgrade {release} did not tell the release", seen=done.tail[-300:], expected="JSON with `version`",
+                next_command=f"read {log}",
+            ) from None
 
-    async def _with_dependencies(self, chart: str) -> Path:
+    def _with_dependencies(self, chart: str, below: Path) -> Path:
         """Copy a chart and put the library beside it, as `helm dependency build` would into the tree."""
         source = self._charts / chart
         if not (source / "Chart.yaml").is_file():
             raise ChartError(f"no chart at {chart}", seen="no Chart.yaml", expected="a chart",
                              next_command="see `chart` in the service's service.toml")  # fmt: skip
-        target = self._work / "charts" / source.name
+        target = below / source.name  # a copy for each release: services may share a chart, and go side by side
         shutil.rmtree(target, ignore_errors=True)
         shutil.copytree(source, target)
-        for dependency in yaml.safe_load((source / "Chart.yaml").read_text()).get("dependencies", []):
-            repository = str(dependency["repository"]).removeprefix("file://")
-            shutil.copytree(source / repository, target / "charts" / dependency["name"], dirs_exist_ok=True)
+        for name, library in _dependencies(chart, source):
+            shutil.copytree(library, target / "charts" / name, dirs_exist_ok=True)
         return target
 
     def _environment(self) -> dict[str, str]:
         """Helm's own folders, so that a user's repositories and plug-ins do not matter."""
         return {f"HELM_{name}_HOME": str(self._work / "helm" / name.lower()) for name in ("CACHE", "CONFIG", "DATA")}
+
+
+def _dependencies(chart: str, source: Path) -> list[tuple[str, Path]]:
+    """The names and folders of the charts that a chart starts from; they lie in the tree, nothing is fetched."""
+    try:
+        listed = yaml.safe_load((source / "Chart.yaml").read_text(encoding="utf-8")).get("dependencies") or []
+        found = [(str(one["name"]), str(one.get("repository", ""))) for one in listed]
+    except (yaml.YAMLError, AttributeError, TypeError, KeyError) as error:
+        raise ChartError(f"{chart}/Chart.yaml cannot be read", seen=f"{type(error).__name__}: {error}",
+                         expected="a chart of apiVersion v2", next_command=f"helm lint {chart}") from None  # fmt: skip
+    for name, repository in found:
+        if not repository.startswith("file://") or not (source / repository.removeprefix("file://")).is_dir():
+            raise ChartError(f"the chart {chart} depends on {name}, which is not in the tree", seen=repository or "nothing",
+                             expected="file://… that leads to a chart's folder", next_command=f"mend {chart}/Chart.yaml")  # fmt: skip
+    return [(name, source / repository.removeprefix("file://")) for name, repository in found]

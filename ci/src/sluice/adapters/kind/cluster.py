@@ -34,8 +34,9 @@ class KindCluster:
         found = await self._engine.container(self.node)
         if found is None:
             return False
-        mark = self._read_mark()
-        if mark is None or mark.get("node_id") not in (None, found["Id"]):
+        mark, image = self._read_mark(), found["Config"]["Image"]
+        # A start that was killed knows no id yet, but which image it was going to start.
+        if mark is None or mark.get("node_id") not in (None, found["Id"]) or mark.get("image", image) != image:
             raise ClusterError(
                 f"a kind cluster named {self.name} exists that Sluice did not make",
                 seen=f"container {self.node}, {str(found['Id'])[:12]}, without our mark",
@@ -47,7 +48,7 @@ class KindCluster:
     async def runs(self, node_image: str) -> bool:
         """Return whether our cluster runs the given node image and its API server answers."""
         found = await self._engine.container(self.node)
-        if found is None or not found["State"]["Running"] or found["Config"]["Image"] != node_image:  # type: ignore[index]
+        if found is None or not found["State"]["Running"] or found["Config"]["Image"] != node_image:
             return False
         return self.kubeconfig.exists() and await self._not_healthy() is None
 
@@ -57,17 +58,19 @@ class KindCluster:
         Raises ClusterError with kind's last words, NotReady with the node's condition.
         """
         # The mark comes first: a start that is killed leaves a cluster that is known to be ours.
-        self._write_mark(None)
+        self._write_mark(None, node_image)
         try:
-            await run(
-                [self._kind, "create", "cluster", "--name", self.name, "--image", node_image, "--config", "-",
-                 "--kubeconfig", self.kubeconfig, "--wait", "0s"],
-                stdin=config.encode(), deadline_seconds=_CREATE_SECONDS, log=self._log,
-                on_line=lambda line: on_line(line.strip()),
-                what="kind create cluster",
-            )  # fmt: skip
+            try:
+                await self._kind_create(node_image, config, on_line)
+            except CommandFailed as error:
+                # The engine may still have been at work for a run that was killed a moment ago.
+                if "already exist" not in error.seen:
+                    raise
+                await self.delete()
+                self._write_mark(None, node_image)
+                await self._kind_create(node_image, config, on_line)
             found = await self._engine.container(self.node)
-            self._write_mark(str(found["Id"]) if found else None)
+            self._write_mark(str(found["Id"]) if found else None, node_image)
             await until(self._node_not_ready, deadline_seconds=_READY_SECONDS, what=f"the node {self.node}",
                         next_command=f"docker exec {self.node} journalctl -u kubelet")  # fmt: skip
         except CommandFailed as error:
@@ -93,6 +96,14 @@ class KindCluster:
         self.kubeconfig.unlink(missing_ok=True)
         return existed
 
+    async def _kind_create(self, node_image: str, config: str, on_line: Callable[[str], None]) -> None:
+        await run(
+            [self._kind, "create", "cluster", "--name", self.name, "--image", node_image, "--config", "-",
+             "--kubeconfig", self.kubeconfig, "--wait", "0s", "--retain"],  # what failed is looked into, then deleted
+            stdin=config.encode(), deadline_seconds=_CREATE_SECONDS, log=self._log,
+            on_line=lambda line: on_line(line.strip()), what="kind create cluster",
+        )  # fmt: skip
+
     async def _keep_node_logs(self) -> None:
         await self._engine.docker(
             "exec", self.node, "journalctl", "--no-pager", "--lines", "400", check=False,
@@ -114,7 +125,9 @@ class KindCluster:
         if answer.status_code != 200:
             return f"HTTP {answer.status_code}: {answer.text[:200]}"
         for node in answer.json()["items"]:
-            ready = next(c for c in node["status"]["conditions"] if c["type"] == "Ready")
+            ready = next((c for c in node["status"].get("conditions", []) if c["type"] == "Ready"), None)
+            if ready is None:
+                return "the node has registered and not told its state"
             if ready["status"] == "True":
                 return None
             return f"{ready['reason']}: {ready['message']}"
@@ -128,13 +141,13 @@ class KindCluster:
 
     def _read_mark(self) -> dict[str, str | None] | None:
         try:
-            mark: dict[str, str | None] = json.loads(self._mark.read_text())
+            mark = json.loads(self._mark.read_text())
         except (OSError, ValueError):
             return None
-        return mark
+        return mark if isinstance(mark, dict) else None
 
-    def _write_mark(self, node_id: str | None) -> None:
+    def _write_mark(self, node_id: str | None, image: str) -> None:
         self._mark.parent.mkdir(parents=True, exist_ok=True)
         temporary = self._mark.with_suffix(".tmp")
-        temporary.write_text(json.dumps({"made_by": "sluice", "node_id": node_id}))
+        temporary.write_text(json.dumps({"made_by": "sluice", "node_id": node_id, "image": image}))
         os.replace(temporary, self._mark)

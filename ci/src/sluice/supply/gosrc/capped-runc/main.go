@@ -46,7 +46,7 @@ func run(args []string) error {
 
 // capSpecifications rewrites the files that this call of runc will read.
 func capSpecifications(args []string, missing map[string]bool) error {
-	for _, arg := range args {
+	for i, arg := range args {
 		switch arg {
 		case "create", "run", "restore":
 			bundle, given := flagValue(args, "--bundle", "-b")
@@ -58,13 +58,35 @@ func capSpecifications(args []string, missing map[string]bool) error {
 				capDevices(spec)
 			})
 		case "exec":
-			if file, given := flagValue(args, "--process", "-p"); given {
+			if file, given := flagValue(execFlags(args[i+1:]), "--process", "-p"); given {
 				return rewrite(file, func(process map[string]any) { capProcess(process, missing) })
 			}
 			return nil
+		case "checkpoint", "delete", "events", "features", "kill", "list", "pause", "ps", "resume", "spec", "start",
+			"state", "update":
+			return nil // reads no specification; what follows is a container's name
 		}
 	}
 	return nil
+}
+
+// Flags of `runc exec` that stand alone; every other one takes a value.
+var aloneInExec = map[string]bool{
+	"--tty": true, "-t": true, "--detach": true, "-d": true, "--no-new-privs": true, "--ignore-paused": true,
+	"--help": true, "-h": true,
+}
+
+// execFlags gives what stands before the container's name: after it comes the command, whose flags are not runc's.
+func execFlags(args []string) []string {
+	for i := 0; i < len(args); i++ {
+		switch arg := args[i]; {
+		case !strings.HasPrefix(arg, "-") || arg == "--":
+			return args[:i]
+		case !aloneInExec[arg] && !strings.Contains(arg, "="):
+			i++
+		}
+	}
+	return args
 }
 
 func flagValue(args []string, names ...string) (string, bool) {
@@ -195,7 +217,7 @@ func capDevices(spec map[string]any) {
 		_, numbered := rule["major"]
 		if allow, _ := rule["allow"].(bool); allow && !numbered && (kind == "" || kind == "a") {
 			for _, half := range []string{"c", "b"} {
-				changed = append(changed, map[string]any{"allow": true, "type": half, "access": "rwm"})
+				changed = append(changed, map[string]any{"allow": true, "type": half, "access": rule["access"]})
 			}
 			continue
 		}

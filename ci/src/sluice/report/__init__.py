@@ -1,0 +1,1 @@
+"""Evidence and verdict for people: tables for the terminal, one self-contained page for everybody else."""

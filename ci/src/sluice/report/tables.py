@@ -1,0 +1,212 @@
+"""Evidence and verdict as rows of cells: what the page's tables hold, apart from how they look."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from sluice.domain import Component, Evidence, Image, Series, StepTiming, TestResult, Verdict
+from sluice.report import scales, words
+
+_BAD_FIRST = {"failed": 0, "error": 1, "skipped": 2, "passed": 3}
+_MARKS = {
+    "pass": "✓", "passed": "✓", "done": "✓", "warn": "!", "skipped": "–", "cancelled": "–",
+    "fail": "✗", "failed": "✗", "error": "✗",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One value. `kind` is its class on the page; `note` stands below it, `pre` below that, preformatted."""
+
+    text: str
+    kind: str = "text"
+    mark: str = ""
+    note: str = ""
+    pre: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A caption, the columns' heads and the rows; the first cell of a row is its head."""
+
+    caption: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    note: str = ""
+
+
+def badge(word: str) -> Cell:
+    """A level or an outcome: a mark and a word, so that it does not rest on its colour."""
+    return Cell(word, f"badge {word}", _MARKS.get(word, ""))
+
+
+def number(text: str) -> Cell:
+    """A right-aligned cell."""
+    return Cell(text, "number")
+
+
+def objectives(verdict: Verdict, message_chars: int) -> Table:
+    """The verdict, line by line; a column for baselines only where one has been measured."""
+    compared = any(result.baseline is not None for result in verdict.objectives)
+    rows = []
+    for result in verdict.objectives:
+        criteria = f"pass {words.criterion(result.pass_criterion, result.unit)}"
+        warn = f"warn {words.criterion(result.warn_criterion, result.unit)}" if result.warn_criterion else ""
+        row = [
+            Cell(result.name, "name", note="key objective" if result.key else ""),
+            badge(result.level),
+            number(words.quantity(result.value, result.unit)),
+            *([number(words.quantity(result.baseline, result.unit))] if compared else []),
+            Cell(criteria, "criterion", note=warn),
+            number(str(result.samples)),
+            number(f"{result.score:g} of {result.weight}"),
+            Cell(cut(result.reason, message_chars)),
+        ]
+        rows.append(tuple(row))
+    columns = (
+        "Objective",
+        "Level",
+        "Value",
+        *(["Baseline"] if compared else []),
+        "Criterion",
+        "Samples",
+        "Score",
+        "Reason",
+    )
+    return Table("Objectives: value, criterion, score and reason", columns, tuple(rows))
+
+
+def suites(
+    tests: Sequence[TestResult], asked: Iterable[str], limit: int, message_chars: int
+) -> list[tuple[str, str, Table]]:
+    """Per suite its name, its counts and its table, failed tests first; at most `limit` tests of a suite."""
+    by_suite: dict[str, list[TestResult]] = {name: [] for name in asked}
+    for test in tests:
+        by_suite.setdefault(test.suite, []).append(test)
+    found = []
+    for name, results in by_suite.items():
+        ordered = sorted(results, key=lambda test: (_BAD_FIRST.get(test.outcome, 0), test.id))
+        counts = {
+            word: sum(test.outcome == word for test in results)
+            for word in ("failed", "error", "skipped", "passed")
+        }
+        note = f"{len(ordered) - limit} tests more are in evidence.json." if len(ordered) > limit else ""
+        rows = tuple(_test(test, message_chars) for test in ordered[:limit])
+        counted = words.listed(counts) if results else "no tests"
+        found.append(
+            (name, counted, Table(f"Tests of the suite {name}", ("Test", "Outcome", "Took"), rows, note))
+        )
+    return sorted(
+        found,
+        key=lambda suite: (
+            not any(cell.kind in ("badge failed", "badge error") for row in suite[2].rows for cell in row)
+        ),
+    )
+
+
+def _test(test: TestResult, message_chars: int) -> tuple[Cell, ...]:
+    name = Cell(test.id.rpartition("/")[2] or test.id, "code")
+    if test.outcome in ("failed", "error"):
+        ids = ", ".join(test.request_ids[:20])
+        name = replace(name, note=f"request ids: {ids}" if ids else "", pre=cut(test.message, message_chars))
+    elif test.outcome == "skipped":
+        name = replace(name, note=cut(test.message, 300))
+    return name, badge(test.outcome), number(words.duration(test.seconds))
+
+
+def steps(timings: Sequence[StepTiming], origin: float) -> Table:
+    """Where the time went, in the order of starts."""
+    ordered = sorted(timings, key=lambda step: (step.started, step.name))
+    rows = tuple(
+        (
+            Cell(step.name),
+            badge(step.outcome),
+            number(words.clock(step.started - origin)),
+            number(words.duration(step.seconds)),
+            Cell(step.detail),
+        )
+        for step in ordered
+    )
+    return Table(
+        "Steps: when they began and how long they took", ("Step", "Outcome", "From", "Took", "Detail"), rows
+    )
+
+
+def components(found: Sequence[Component]) -> Table:
+    """Third-party programs, by name."""
+    rows = tuple(
+        (
+            Cell(one.name),
+            Cell(one.version),
+            Cell(one.how, note="cached" if one.cached else "new"),
+            number(words.size(one.size_bytes)),
+            number(words.duration(one.seconds)),
+            Cell(one.digest, "code"),
+        )
+        for one in sorted(found, key=lambda one: one.name)
+    )
+    columns = ("Component", "Version", "How", "Size", "Took", "Digest")
+    return Table("Components: what the run was made with", columns, rows)
+
+
+def images(found: Sequence[Image]) -> Table:
+    """The services' images, by name: what the verdict speaks of."""
+    rows = tuple(
+        (
+            Cell(one.name),
+            number(words.size(one.size_bytes) if one.size_bytes else "unknown"),
+            Cell(one.repository, "code"),
+            Cell(one.digest, "code"),
+        )
+        for one in sorted(found, key=lambda one: one.name)
+    )
+    return Table("Images: what the verdict speaks of", ("Image", "Size", "Repository", "Digest"), rows)
+
+
+def points(name: str, unit: str, shown: Sequence[tuple[str, Series]], origin: float, limit: int) -> Table:
+    """A plot's numbers: a row a time, a column a series; at most `limit` rows, with the last."""
+    values = [dict(series.points) for _, series in shown]
+    times = sorted(scales.finite({at for series in values for at in series}))
+    every = -(-len(times) // limit) if times else 1
+    kept = times[::-1][::every][::-1]
+    rows = tuple(
+        (Cell(words.clock(at - origin)), *(number(_point(series.get(at), unit)) for series in values))
+        for at in kept
+    )
+    note = f"{len(kept)} of {len(times)} points; all are in evidence.json." if len(kept) < len(times) else ""
+    columns = ("Time since the run began", *(name for name, _ in shown))
+    return Table(f"{name}: the plotted numbers", columns, rows, note)
+
+
+def _point(value: float | None, unit: str) -> str:
+    return "no value" if value is None else words.quantity(value, unit)
+
+
+def cut(text: str, limit: int) -> str:
+    """The text, or its beginning and its end with the count of what was left out between them."""
+    if len(text) <= limit:
+        return text
+    head, tail = limit // 3, limit - limit // 3
+    return f"{text[:head]}\n… {len(text) - head - tail} characters left out …\n{text[-tail:]}"
+
+
+def rewritten(value: object, change: Callable[[str], str]) -> object:
+    """A value of domain.py with every text in it changed; the points of series are left as they are."""
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, Series):
+        return Series({change(name): change(text) for name, text in value.labels.items()}, value.points)
+    if isinstance(value, tuple):
+        return tuple(rewritten(one, change) for one in value)
+    fields = getattr(value, "__dataclass_fields__", None)
+    if fields is not None:
+        return replace(value, **{name: rewritten(getattr(value, name), change) for name in fields})  # type: ignore[type-var]
+    return value
+
+
+def outcomes(evidence: Evidence) -> str:
+    """All tests in one line: 2 failed, 31 passed."""
+    counts = {
+        word: sum(test.outcome == word for test in evidence.tests)
+        for word in ("failed", "error", "skipped", "passed")
+    }
+    return words.listed(counts)

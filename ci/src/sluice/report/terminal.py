@@ -1,0 +1,98 @@
+"""What the terminal shows of a run: components, steps, and the verdict with each objective's numbers."""
+
+from collections.abc import Sequence
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from sluice.domain import Component, Evidence, StepTiming, Verdict
+from sluice.report import words
+
+# A mark and a word with each colour: neither a colour-blind reader nor a log file has the colour.
+_LEVELS = {"pass": ("✓ pass", "green"), "warn": ("! warn", "yellow"), "fail": ("✗ fail", "bold red")}
+_STEPS = {
+    "done": ("✓ done", "green"),
+    "failed": ("✗ failed", "bold red"),
+    "cancelled": ("– cancelled", "yellow"),
+}
+
+
+def verdict_table(verdict: Verdict) -> RenderableType:
+    """Each objective with level, value, criterion, score and reason; below it what stands against the run."""
+    table = _table(
+        "Verdict", left=("objective", "level"), right=("value", "criterion", "score"), last="reason"
+    )
+    for result in verdict.objectives:
+        name = Text(result.name + (" (key)" if result.key else ""))
+        criteria = words.criterion(result.pass_criterion, result.unit)
+        if result.warn_criterion:
+            criteria += f"\nwarn {words.criterion(result.warn_criterion, result.unit)}"
+        value = words.quantity(result.value, result.unit)
+        score = f"{result.score:g}/{result.weight}"
+        table.add_row(
+            name, _mark(_LEVELS[result.level]), Text(value), Text(criteria), score, _text(result.reason)
+        )
+    if not verdict.reasons:
+        return table
+    return Group(table, Text(f"\nWhy {verdict.level}:"), *(_reason(reason) for reason in verdict.reasons))
+
+
+def steps_table(steps: Evidence | Sequence[StepTiming]) -> RenderableType:
+    """Where the time went: each step's start since the first one's, its seconds and how it ended."""
+    timings = steps.steps if isinstance(steps, Evidence) else steps
+    table = _table("Steps", left=("step", "outcome"), right=("from", "took"), last="detail")
+    first = min((step.started for step in timings), default=0.0)
+    for step in sorted(timings, key=lambda step: step.started):
+        table.add_row(
+            Text(step.name),
+            _mark(_STEPS[step.outcome]),
+            words.clock(step.started - first),
+            words.duration(step.seconds),
+            _text(step.detail),
+        )
+    return table
+
+
+def components_table(components: Evidence | Sequence[Component]) -> RenderableType:
+    """What was obtained: name, version, how, size, how long obtaining it took, and whether it was cached."""
+    found = components.components if isinstance(components, Evidence) else components
+    table = _table("Components", left=("component", "version", "how"), right=("size", "took"), last="cached")
+    for component in sorted(found, key=lambda component: component.name):
+        table.add_row(
+            Text(component.name),
+            Text(component.version),
+            component.how,
+            words.size(component.size_bytes),
+            words.duration(component.seconds),
+            "cached" if component.cached else "new",
+        )
+    return table
+
+
+def _table(title: str, *, left: Sequence[str], right: Sequence[str], last: str) -> Table:
+    table = Table(
+        title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0)
+    )
+    for name in left:
+        table.add_column(name, overflow="fold")
+    for name in right:
+        table.add_column(name, justify="right", overflow="fold")
+    table.add_column(last, overflow="fold", ratio=1)
+    return table
+
+
+def _reason(reason: str) -> RenderableType:
+    """One reason with a dash before it; further lines of it stand below its first."""
+    item = Table.grid(padding=(0, 1))
+    item.add_row(" -", _text(reason))
+    return item
+
+
+def _text(text: str) -> Text:
+    """A text from outside: neither markup nor escape sequences of it count."""
+    return Text(words.printable(text), overflow="fold")
+
+
+def _mark(mark: tuple[str, str]) -> Text:
+    return Text(*mark, no_wrap=True)
