@@ -75,8 +75,7 @@ def rules(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Everything that needs no cluster: lint, types, unit, contract, charts, rules."""
     for part in (lint, types, unit, contract, charts, rules):
-        session.log(f"— {part.__name__}")
-        part.func(session)  # type: ignore[attr-defined]
+        part.func(session)
 
 
 @nox.session

@@ -65,6 +65,7 @@ class Toolbox:
         self._options = options
         self._engine: Engine | None = None
         self._registry: LocalRegistry | None = None
+        self._manifests: Manifests | None = None
         self._starting = {"engine": anyio.Lock(), "registry": anyio.Lock()}
         self._cache = Cache(settings.cache)
         self.supply = Supply(
@@ -183,9 +184,10 @@ class Toolbox:
                     on_change=partial(self._run.progress.update, f"install {namespace}"),
                 )  # fmt: skip
 
+        self._manifests = Manifests(artifact.program(kubectl), kubeconfig, work, self._run.logs)
         return install_charts.Installer(
             self.root, Helm(artifact.program(helm), kubeconfig, self.root, work, self._run.logs),
-            Manifests(artifact.program(kubectl), kubeconfig, work, self._run.logs), rolled_out,
+            self._manifests, rolled_out,
             self.root / "tests" / "e2e" / "values",
         )  # fmt: skip
 
@@ -216,7 +218,8 @@ class Toolbox:
         try:
             async with connect(self.kubeconfig) as client:
                 return await gather_failure.gather_failure(
-                    ApiWorkloads(client), self._run.folder, deadline_seconds=self.settings.deadlines.evidence
+                    ApiWorkloads(client), self._run.folder, deadline_seconds=self.settings.deadlines.evidence,
+                    secrets=self._secrets,
                 )
         except SluiceError as error:
             self._run.progress.update("gather failure", str(error).splitlines()[0])
@@ -231,7 +234,7 @@ class Toolbox:
         facts = collect_evidence.RunFacts(
             run_id=self._run.id, started=self._run.started, runtime="docker", source=source, images=images,
             cluster=cluster, components=self.supply.obtained, steps=tuple(self._run.timings), suites=self.suites(),
-            results=results, failures=tuple(failures),
+            results=results, failures=tuple(failures), secrets=self._secrets,
         )  # fmt: skip
         collect = partial(
             collect_evidence.collect_evidence, facts, policy=self.policy, namespace=spaces.services,
@@ -283,6 +286,10 @@ class Toolbox:
                 f"no such component: {', '.join(unknown)}", seen=", ".join(unknown),
                 expected=", ".join(self.supply.catalog), next_command="./nox -s supply -- --list",
             )
+
+    @property
+    def _secrets(self) -> tuple[str, ...]:
+        return tuple(self._manifests.secrets) if self._manifests else ()
 
     @property
     def kubeconfig(self) -> Path:

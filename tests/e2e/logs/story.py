@@ -7,13 +7,17 @@ from typing import TypedDict
 
 import anyio
 import httpx
-from tests.e2e.support import PROVOKED, Backend, new_user, shown
+from tests.e2e.support import PROVOKED, SHIPPED_WITHIN, Backend, new_user, shown
 
 from sluice.adapters.kubernetes.service_proxy import ServiceProxy
 
 READS = 20
 # The host's clock and the cluster's need not agree to the second.
 SKEW_SECONDS = 120
+
+
+# Once the first wait ran out, what is still missing will not come: the tests after it need not wait as long.
+_LEAST_PATIENCE_SECONDS = 3.0
 
 
 class Window(TypedDict):
@@ -33,6 +37,11 @@ class Story:
     failed: httpx.Response
     marker: str
     request_ids: tuple[str, ...]
+
+    @property
+    def patience(self) -> float:
+        """How long to wait for lines from now on, in seconds: all of them were sent at the same time."""
+        return max(_LEAST_PATIENCE_SECONDS, self.since + SHIPPED_WITHIN - time.time())
 
     @property
     def window(self) -> Window:

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import pytest
 from tests.e2e.logs.story import READS, Story
-from tests.e2e.support import SHIPPED_WITHIN, eventually, problem
+from tests.e2e.support import eventually, problem
 
 from sluice.adapters.kubernetes.service_proxy import ServiceProxy
 from sluice.adapters.loki.client import LokiLogs
@@ -27,7 +27,7 @@ async def test_a_request_is_found_by_its_id_with_its_user(story: Story, loki: Lo
         assert len(lines) == 1, f"{query} gives {len(lines)} lines"
         return lines[0]
 
-    labels = (await eventually(found, within=SHIPPED_WITHIN)).labels
+    labels = (await eventually(found, within=story.patience)).labels
     told = {name: labels[name] for name in ("user_id", "method", "route", "status", "level")}
     expected = {
         "user_id": story.user,
@@ -50,7 +50,7 @@ async def test_not_one_line_is_missing_or_doubled(story: Story, loki: LokiLogs, 
         )
 
     assert len(story.request_ids) == READS + 2
-    await eventually(all_there, within=SHIPPED_WITHIN)
+    await eventually(all_there, within=story.patience)
 
 
 async def test_a_provoked_error_is_found_by_level_and_by_text(story: Story, loki: LokiLogs) -> None:
@@ -61,7 +61,7 @@ async def test_a_provoked_error_is_found_by_level_and_by_text(story: Story, loki
         assert lines, f"{query} gives no line"
         return lines
 
-    lines = await eventually(found, within=SHIPPED_WITHIN)
+    lines = await eventually(found, within=story.patience)
     assert len(lines) == 1, [line.text for line in lines]
     error = json.loads(lines[0].text)
     assert (error["request_id"], error["user_id"]) == (
@@ -84,7 +84,7 @@ async def test_every_line_has_the_five_labels_and_the_seven_fields(
         assert len(lines) >= len(story.request_ids), f"{len(lines)} lines of {story.user}"
         return lines
 
-    for line in await eventually(found, within=SHIPPED_WITHIN):
+    for line in await eventually(found, within=story.patience):
         empty = {name for name in LABELS if not line.labels.get(name)}
         assert not empty, f"{line.labels} lacks {empty}"
         fields = json.loads(line.text)
@@ -96,15 +96,14 @@ async def test_every_line_has_the_five_labels_and_the_seven_fields(
         assert abs(logged.timestamp() - line.at) < 5
 
 
-@pytest.mark.usefixtures("story")
-async def test_what_is_unbounded_is_no_label(loki_http: ServiceProxy) -> None:
+async def test_what_is_unbounded_is_no_label(story: Story, loki_http: ServiceProxy) -> None:
     async def names() -> set[str]:
         response = await loki_http.get("/loki/api/v1/labels")
         found = set(response.json()["data"])
         assert found >= LABELS, f"the labels are {sorted(found)}"
         return found
 
-    assert not await eventually(names, within=SHIPPED_WITHIN) & {
+    assert not await eventually(names, within=story.patience) & {
         "request_id",
         "user_id",
         "trace_id",
@@ -112,8 +111,7 @@ async def test_what_is_unbounded_is_no_label(loki_http: ServiceProxy) -> None:
     }
 
 
-@pytest.mark.usefixtures("story")
-async def test_every_namespace_of_ours_is_logged(loki: LokiLogs, context: SuiteContext) -> None:
+async def test_every_namespace_of_ours_is_logged(story: Story, loki: LokiLogs, context: SuiteContext) -> None:
     addresses = (*context.services.values(), context.prometheus, context.alertmanager, context.loki)
     expected = {address.namespace for address in addresses}
 
@@ -123,4 +121,4 @@ async def test_every_namespace_of_ours_is_logged(loki: LokiLogs, context: SuiteC
         missing = expected - logged
         assert not missing, f"Loki has no line of the last hour from {sorted(missing)}"
 
-    await eventually(all_there, within=SHIPPED_WITHIN)
+    await eventually(all_there, within=story.patience)

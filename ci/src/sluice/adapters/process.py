@@ -19,6 +19,7 @@ from anyio.streams.text import TextReceiveStream
 from sluice.errors import CommandFailed, HostError, NotReady
 
 _TAIL_LINES = 25
+_LINGER_SECONDS = 5
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ async def run(
                 await process.wait()
                 ended = True
                 # A daemon that the program left behind may hold the pipes open for ever.
-                group.cancel_scope.deadline = anyio.current_time() + 5
+                group.cancel_scope.deadline = anyio.current_time() + _LINGER_SECONDS
     finally:
         _kill_group(process)
         with anyio.CancelScope(shield=True):  # it is dead or about to be: nothing of it is left in our tables

@@ -5,7 +5,7 @@ the page's order is in page.html.j2.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
@@ -73,6 +73,8 @@ def render(
     judged = cast("Verdict", tables.rewritten(verdict, clean))
     # Masked before anything is cut: half a secret would not be known for one.
     texts = {clean(name): clean(text) for name, text in logs.items()}
+    # Tests have a section of their own.
+    shown = replace(shown, measurements=tuple(one for one in shown.measurements if one.kind != "tests"))
     results = {result.name: result for result in judged.objectives}
     drawn = [
         plots.line_plot(

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 
 Point = tuple[float, float]
 
+_LARGEST = 1e300
 _TIME_STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 43_200, 86_400)
 
 
@@ -15,11 +16,13 @@ def finite(values: Iterable[float]) -> list[float]:
 
 def value_ticks(low: float, high: float, about: int = 4) -> list[float]:
     """Round numbers that enclose a range, with steps of 1, 2 or 5 times a power of ten; at least two."""
+    # What floats can still divide and subtract: beyond it a value is drawn outside of the plot.
+    low, high = max(low, -_LARGEST), min(high, _LARGEST)
+    if high - low <= max(abs(low), abs(high)) * 1e-9:  # nothing to tell apart: from 0 to the value
+        low, high = min(low, 0.0), max(high, 0.0)
+    if high - low < 1 / _LARGEST:
+        low, high = 0.0, 1.0
     span = high - low
-    # Too near for floats to tell apart, or no range at all: from 0 to the value, or to 1.
-    if not span > max(abs(low), abs(high), 1e-300) * 1e-9:
-        low, high = min(low, 0.0), max(high, 0.0) or 1.0
-        span = high - low
     step = 10 ** math.floor(math.log10(span / about))
     for factor in (1, 2, 5, 10):
         if span / (step * factor) <= about:

@@ -68,6 +68,8 @@ def duration(seconds: float) -> str:
 
 def clock(seconds: float) -> str:
     """Time since the run began, as `m:ss` or `h:mm:ss`; before it, with a minus."""
+    if not math.isfinite(seconds):
+        return str(seconds)
     whole = round(abs(seconds))
     sign = "-" if seconds < 0 and whole else ""
     hours, minutes = divmod(whole // 60, 60)

@@ -22,6 +22,7 @@ class Manifests:
         self._kubeconfig = kubeconfig
         self._work = work
         self._log = logs / "kubectl.log"
+        self.secrets: list[str] = []  # what was created here; nothing that is written down may hold these
 
     async def apply(self, path: Path, *, server_side: bool = True) -> None:
         """Apply a file or every file of a folder. Server side: large definitions do not fit into an annotation."""
@@ -52,6 +53,7 @@ class Manifests:
 
     async def ensure_secret(self, name: str, namespace: str, values: Mapping[str, str]) -> None:
         """Create a secret unless it is there; its values travel on stdin and are written nowhere."""
+        self.secrets += values.values()
         manifest = {
             "apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": namespace},
             "stringData": dict(values),

@@ -1,0 +1,135 @@
+"""Service images built by the Dagger engine from the same Dockerfiles and contexts, so that its cache is used."""
+
+import shutil
+import tarfile
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+
+import anyio
+import dagger
+
+from sluice.adapters.dagger_engine import base_stage
+from sluice.adapters.process import run
+from sluice.domain import Image
+from sluice.errors import CommandFailed
+from sluice.supply import oci
+from sluice.supply.cache import digest_of
+
+# Takes a name, an OCI layout and a repository to where images are wanted; returns the image by digest.
+Deliver = Callable[[str, Path, str], Awaitable[Image]]
+
+_FILES = ".sluice-base.tar"
+_TAIL_LINES = 12
+
+
+class EngineBuilder:
+    """Builds with the engine's `docker_build`; implements ports.ImageBuilder.
+
+    `bases` maps the names that build arguments may carry to image archives, which take the place of a registry;
+    `work` is a folder for what lies between engine and delivery.
+    """
+
+    def __init__(
+        self, client: dagger.Client, deliver: Deliver, *, work: Path, crane: Path, bases: Mapping[str, Path] | None = None,
+        say: Callable[[str], None] = lambda _: None,
+    ) -> None:  # fmt: skip
+        self._client = client
+        self._deliver = deliver
+        self._work = work
+        self._crane = crane
+        self._bases = bases or {}
+        self._say = say
+        self._flattening = anyio.Lock()
+
+    async def build(self, name: str, context: Path, *, build_args: Mapping[str, str], repository: str) -> Image:
+        """Build, deliver, and return the image by digest. Raises CommandFailed with the builder's last lines."""
+        self._say(f"{name}: building")
+        folder = self._client.host().directory(str(context))
+        arguments = dict(build_args)
+        for key, value in build_args.items():
+            if value in self._bases:
+                folder = await self._based(folder, context, self._bases[value])
+                arguments[key] = base_stage.NAME
+        built = folder.docker_build(build_args=[dagger.BuildArg(key, value) for key, value in arguments.items()])
+        archive, layout = self._work / f"{name}.tar", self._work / name
+        self._work.mkdir(parents=True, exist_ok=True)
+        try:
+            # Uncompressed: layers travel over loopback, where packing and unpacking would take longer.
+            await built.as_tarball(
+                forced_compression=dagger.ImageLayerCompression.UNCOMPRESSED,
+                media_types=dagger.ImageMediaTypes.OCI_MEDIA_TYPES,
+            ).export(str(archive))
+        except dagger.QueryError as error:
+            raise _failed(name, error) from None
+        shutil.rmtree(layout, ignore_errors=True)
+        await anyio.to_thread.run_sync(_unpack, archive, layout)
+        self._say(f"{name}: {oci.layout_digest(layout)[:19]}")
+        return await self._deliver(name, layout, repository)
+
+    async def _based(self, folder: dagger.Directory, context: Path, archive: Path) -> dagger.Directory:
+        files = await self._flat(archive)
+        dockerfile = (context / "Dockerfile").read_text()
+        settings = await anyio.to_thread.run_sync(base_stage.settings_of, archive)
+        return folder.with_file(_FILES, self._client.host().file(str(files))).with_new_file(
+            "Dockerfile", base_stage.with_base(dockerfile, _FILES, settings)
+        )
+
+    async def _flat(self, archive: Path) -> Path:
+        """The files of an image as one tar; services that start from the same image share it."""
+        async with self._flattening:
+            digest = await anyio.to_thread.run_sync(digest_of, archive)
+            flat = self._work / f"{digest.removeprefix('sha256:')[:16]}.tar"
+            if not flat.exists():
+                flat.parent.mkdir(parents=True, exist_ok=True)
+                temporary = flat.with_suffix(".tmp")
+                await run(
+                    [self._crane, "export", "-", temporary], stdin=await anyio.Path(archive).read_bytes(),
+                    deadline_seconds=120, what=f"flattening {archive.name}",
+                )  # fmt: skip
+                temporary.rename(flat)
+        return flat
+
+
+def into_folder(target: Path) -> Deliver:
+    """Return a delivery that leaves each layout under its service's name in a folder."""
+
+    async def deliver(name: str, layout: Path, repository: str) -> Image:
+        place = target / name
+        await anyio.to_thread.run_sync(lambda: shutil.copytree(layout, place, dirs_exist_ok=True))
+        return Image(name, repository, oci.layout_digest(layout), oci.layout_size(layout))
+
+    return deliver
+
+
+def into_registry(crane: Path, address: str) -> Deliver:
+    """Return a delivery that pushes to the registry at `address`, whatever name its images' references carry.
+
+    A registry on the engine's host is `localhost` to nodes and in references, and another name to who pushes from
+    elsewhere; what it stores does not depend on the name it was called by.
+    """
+
+    async def deliver(name: str, layout: Path, repository: str) -> Image:
+        digest = oci.layout_digest(layout)
+        path = repository.partition("/")[2]
+        await run(
+            [crane, "push", "--insecure", layout, f"{address}/{path}:latest"], deadline_seconds=300, what=f"pushing {name}"
+        )
+        return Image(name, repository, digest, oci.layout_size(layout))
+
+    return deliver
+
+
+def _unpack(archive: Path, layout: Path) -> None:
+    with tarfile.open(archive) as tar:
+        tar.extractall(layout, filter="data")
+
+
+def _failed(name: str, error: dagger.QueryError) -> CommandFailed:
+    status, said = 1, str(error)
+    if isinstance(error, dagger.ExecError):
+        status, said = error.exit_code, error.stderr or error.stdout or str(error)
+    return CommandFailed(
+        f"building the image of {name} failed with exit status {status}", status=status,
+        seen="\n            ".join(said.strip().splitlines()[-_TAIL_LINES:]), expected="an image",
+        next_command=f"mend services/{name}/Dockerfile or what it copies",
+    )  # fmt: skip

@@ -1,0 +1,67 @@
+"""What is run in the toolbox for each of the module's functions; nox -s e2e -- --runtime dagger runs the same."""
+
+import time
+from collections.abc import Sequence
+
+import dagger
+
+from sluice.adapters.dagger_engine.cluster_host import bound, docker_engine
+from sluice.adapters.dagger_engine.toolbox import ROOT, toolbox
+
+EXIT_STATUS = "exit-status"
+_EVIDENCE = "/evidence"
+_IMAGES = "/images"
+
+# The folder is whole whatever the verdict is: a function that raised would return nothing to read.
+_E2E = f"""
+status=0
+python -m sluice e2e "$@" || status=$?
+mkdir -p {_EVIDENCE}
+[ ! -e .sluice/latest ] || cp -RL .sluice/latest/. {_EVIDENCE}/
+echo $status > {_EVIDENCE}/{EXIT_STATUS}
+"""
+
+
+def images(
+    client: dagger.Client, source: dagger.Directory, *, supply: str = "auto", offline: dagger.Directory | None = None
+) -> dagger.Directory:
+    """Return the services' images: one OCI layout each, and images.json with their digests."""
+    box = toolbox(client, source, offline).with_env_variable("SLUICE_SUPPLY_MODE", supply)
+    if offline:  # without a registry, what images start from may have to be built, which takes a Docker engine
+        box = bound(box, docker_engine(client, source, offline))
+    return box.with_exec(
+        ["python", "-m", "sluice.entrypoints.engine_build", _IMAGES],
+        experimental_privileged_nesting=True, insecure_root_capabilities=True,
+    ).directory(_IMAGES)  # fmt: skip
+
+
+def tests(
+    client: dagger.Client, source: dagger.Directory, *, supply: str = "auto", offline: dagger.Directory | None = None
+) -> dagger.Container:
+    """Return a toolbox in which everything that needs no cluster has passed."""
+    box = toolbox(client, source, offline).with_env_variable("SLUICE_SUPPLY_MODE", supply)
+    return box.with_exec(["python", "-m", "nox", "-s", "tests"])
+
+
+def evidence(
+    client: dagger.Client, source: dagger.Directory, *, suites: Sequence[str] = (), supply: str = "auto",
+    offline: dagger.Directory | None = None,
+) -> dagger.Directory:  # fmt: skip
+    """Return the evidence of a new run, whatever its verdict; `exit-status` in it is what the command ended with."""
+    box = bound(toolbox(client, source, offline), docker_engine(client, source, offline))
+    words = [word for suite in suites for word in ("--suite", suite)]
+    # A run is a measurement: it must not be answered from the engine's cache.
+    box = box.with_env_variable("SLUICE_CALLED_AT", str(time.time_ns()))
+    return box.with_exec(
+        ["sh", "-uc", _E2E, "e2e", "--supply", supply, *words],
+        experimental_privileged_nesting=True, insecure_root_capabilities=True,
+    ).directory(_EVIDENCE)  # fmt: skip
+
+
+def judged(
+    client: dagger.Client, source: dagger.Directory, evidence: dagger.Directory, *,
+    offline: dagger.Directory | None = None,
+) -> dagger.Container:  # fmt: skip
+    """Return a toolbox in which the gate has passed the evidence; it fails where the verdict is fail."""
+    box = toolbox(client, source, offline).with_directory(f"{ROOT}{_EVIDENCE}", evidence)
+    return box.with_exec(["python", "-m", "sluice", "gate", "--evidence", f"{ROOT}{_EVIDENCE}"])

@@ -1,0 +1,78 @@
+"""The toolbox: a container with the source and what ./nox sets up, in which Sluice's own commands run."""
+
+import dagger
+
+ROOT = "/src"
+INSIDE = "SLUICE_TOOLBOX"  # set to 1 in the toolbox: there, the runtime dagger means this very session
+_ENVIRONMENT = "/opt/sluice"
+_GO = "/usr/local/go"
+_WHEELS = "/wheels"
+_CACHE = "/var/cache/sluice"
+
+_MACHINE_IMAGE = "docker.io/library/python:3.11-slim-bookworm"
+_GO_IMAGE = "docker.io/library/golang:1.26-bookworm"
+# docker.io holds both ends: `dockerd` for the service, `docker` for the toolbox.
+_PACKAGES = "ca-certificates docker.io git iptables procps python3-venv"
+
+# What no command reads, so that touching it runs nothing again. Patterns of Dagger's `ignore`.
+LEFT_OUT = [".sluice", ".hypothesis", "**/.*_cache", "**/__pycache__", "**/*.egg-info", "**/.venv", "ci/sdk"]
+
+
+def machine(client: dagger.Client, offline: dagger.Directory | None = None) -> dagger.Container:
+    """Return Debian with Python 3.11, git and Docker's programs; nothing of the source is in it.
+
+    `offline` is the folder that offline.py lays out, for an engine that reaches no container registry.
+    """
+    start = client.container()
+    start = start.import_(offline.file("base.tar")) if offline else start.from_(_MACHINE_IMAGE)
+    install = f"apt-get update -q && apt-get install -qy --no-install-recommends {_PACKAGES} && rm -rf /var/lib/apt/lists/*"
+    return start.with_env_variable("DEBIAN_FRONTEND", "noninteractive").with_exec(["sh", "-euc", install])
+
+
+def with_go(
+    container: dagger.Container, client: dagger.Client, offline: dagger.Directory | None = None
+) -> dagger.Container:
+    """Return the container with a Go toolchain: components from source and some tests need one."""
+    go = offline.directory("go") if offline else client.container().from_(_GO_IMAGE).directory(_GO)
+    return container.with_mounted_directory(_GO, go).with_env_variable("PATH", f"{_GO}/bin:${{PATH}}", expand=True)
+
+
+def toolbox(
+    client: dagger.Client, source: dagger.Directory, offline: dagger.Directory | None = None
+) -> dagger.Container:
+    """Return the container in which `python -m sluice` works as it does on a host, in the source's root.
+
+    Its environment is what ./nox makes of requirements/sluice.txt; a changed source does not make it anew.
+    """
+    container = machine(client, offline).with_workdir(ROOT)
+    container = container.with_file(f"{ROOT}/nox", source.file("nox"))
+    container = container.with_directory(f"{ROOT}/requirements", source.directory("requirements"))
+    make = f"./nox --version && ln -s {ROOT}/.sluice/venv-* {_ENVIRONMENT}"
+    if offline:
+        prepared = container.with_mounted_directory(_WHEELS, offline.directory("wheels"))
+        prepared = prepared.with_env_variable("PIP_NO_INDEX", "1").with_env_variable("PIP_FIND_LINKS", _WHEELS)
+        prepared = prepared.with_exec(["sh", "-euc", make]).without_mount(_WHEELS)
+        container = prepared.without_env_variable("PIP_NO_INDEX").without_env_variable("PIP_FIND_LINKS")
+    else:
+        container = container.with_exec(["sh", "-euc", make])
+    container = with_go(container, client, offline).with_directory(ROOT, source)
+    for name, value in {
+        "PATH": f"{_ENVIRONMENT}/bin:${{PATH}}",
+        "PYTHONPATH": f"{ROOT}/ci/src",
+        "PYTHONUNBUFFERED": "1",
+        "SLUICE_RUN_CACHE": _CACHE,
+        "SLUICE_RUN_RUNTIME": "dagger",
+        INSIDE: "1",
+    }.items():
+        container = container.with_env_variable(name, value, expand=name == "PATH")
+    return _with_caches(container, client, offline)
+
+
+def _with_caches(
+    container: dagger.Container, client: dagger.Client, offline: dagger.Directory | None
+) -> dagger.Container:
+    """Only what is obtained is shared: the state of a cluster in a cache would be met by another session."""
+    supplied = offline.directory("supply") if offline else None
+    return container.with_mounted_cache(
+        f"{_CACHE}/supply", client.cache_volume("sluice-supply"), source=supplied
+    ).with_mounted_cache(f"{_CACHE}/go", client.cache_volume("sluice-go"))
