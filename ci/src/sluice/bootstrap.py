@@ -1,7 +1,6 @@
 """The only place that chooses adapters: settings and a run in, everything the pipeline works with out."""
 
 import shutil
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -19,18 +18,15 @@ from sluice.adapters.kind.config import kind_config
 from sluice.adapters.kubernetes.connection import connect
 from sluice.adapters.kubernetes.manifests import Manifests
 from sluice.adapters.kubernetes.rollout import wait_rolled_out
-from sluice.adapters.kubernetes.service_proxy import ServiceProxy
 from sluice.adapters.kubernetes.workloads import ApiWorkloads
-from sluice.adapters.loki.client import LokiLogs
-from sluice.adapters.prometheus.client import PrometheusMetrics
 from sluice.adapters.signals import stopped_by_signal
-from sluice.domain import Cluster, Evidence, Image, Images, Source, SuiteResults, Verdict, dump
+from sluice.domain import Cluster, Image, Images, Source, SuiteResults
 from sluice.errors import HostError, SluiceError, SupplyError
+from sluice.judging import Judge
 from sluice.policy import load_policy
-from sluice.report import page
 from sluice.run import Run
 from sluice.settings import Settings
-from sluice.steps import build_images, collect_evidence, create_cluster, gather_failure, install_charts, run_suites
+from sluice.steps import build_images, create_cluster, install_charts, run_suites
 from sluice.steps.resolve_source import resolve_source
 from sluice.supply import artifact
 from sluice.supply.cache import Cache
@@ -38,8 +34,6 @@ from sluice.supply.catalog import load_catalog
 from sluice.supply.resolve import Supply
 from sluice.supply.wheels import wheelhouse
 from sluice.supply.workbench import in_engine
-
-_SHOWN_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True)
@@ -69,17 +63,33 @@ class Toolbox:
         self._starting = {"engine": anyio.Lock(), "registry": anyio.Lock()}
         self._cache = Cache(settings.cache)
         self.supply = Supply(
-            load_catalog(), self._cache, mode=settings.supply.mode, engine=self.engine, progress=run.progress,
-            logs=run.logs, parallel=settings.supply.parallel,
-        )  # fmt: skip
+            load_catalog(),
+            self._cache,
+            mode=settings.supply.mode,
+            engine=self.engine,
+            progress=run.progress,
+            logs=run.logs,
+            parallel=settings.supply.parallel,
+        )
+        self.judge = Judge(
+            settings,
+            run,
+            self.policy,
+            self.supply,
+            kubeconfig=self.kubeconfig,
+            suites=self.suites(),
+            secrets=lambda: tuple(self._manifests.secrets) if self._manifests else (),
+        )
 
     def check_host(self) -> None:
         """Raise HostError where this machine cannot carry a run: before anything is begun."""
         floor, free = self.settings.run.disk_floor_gb, host.free_bytes(self.settings.cache) / 1e9
         if free < floor:
             raise HostError(
-                "too little room on disk", seen=f"{free:.1f} GB free below {self.settings.cache}",
-                expected=f"{floor:.0f} GB", next_command="./nox -s clean -- --cache, or SLUICE_RUN_CACHE=<a larger disk>",
+                "too little room on disk",
+                seen=f"{free:.1f} GB free below {self.settings.cache}",
+                expected=f"{floor:.0f} GB",
+                next_command="./nox -s clean -- --cache, or SLUICE_RUN_CACHE=<a larger disk>",
             )
 
     async def engine(self) -> Engine:
@@ -88,10 +98,11 @@ class Toolbox:
             if self._engine is None:
                 capped = await self.supply.get("capped-runc") if host.missing_capabilities() else None
                 self._engine = await ensure_engine(
-                    self.settings.cache / "docker", may_install=self._options.may_install,
+                    self.settings.cache / "docker",
+                    may_install=self._options.may_install,
                     capped_runc=lambda: artifact.program(capped) if capped else Path("runc"),
                     say=partial(self._run.progress.update, "engine"),
-                )  # fmt: skip
+                )
             return self._engine
 
     async def resolve_source(self) -> Source:
@@ -119,36 +130,47 @@ class Toolbox:
     async def provider(self) -> KindCluster:
         """kind's cluster of the settings' name."""
         kind = artifact.program(await self.supply.get("kind"))
-        return KindCluster(
-            await self.engine(), kind, self.settings.cluster.name, self.settings.cache / "clusters", self._run.logs / "kind.log"
-        )
+        state, log = self.settings.cache / "clusters", self._run.logs / "kind.log"
+        return KindCluster(await self.engine(), kind, self.settings.cluster.name, state, log)
 
     async def create_cluster(self) -> Cluster:
         """The cluster, new or kept."""
         node = await self.supply.get("node")
         config = kind_config(
-            from_source=node.how == "source", short_capabilities=bool(host.missing_capabilities()),
-            coredns_version=self.supply.catalog["coredns"].version, api_address=self.settings.cluster.api_address,
+            from_source=node.how == "source",
+            short_capabilities=bool(host.missing_capabilities()),
+            coredns_version=self.supply.catalog["coredns"].version,
+            api_address=self.settings.cluster.api_address,
             api_names=self.settings.cluster.api_names,
-        )  # fmt: skip
+        )
         return await create_cluster.create_cluster(
-            await self.provider(), await self.registry(), node_image=await in_engine(await self.engine(), node),
-            kubernetes=node.version, config=config, reuse=self._options.reuse,
+            await self.provider(),
+            await self.registry(),
+            node_image=await in_engine(await self.engine(), node),
+            kubernetes=node.version,
+            config=config,
+            reuse=self._options.reuse,
             on_line=partial(self._run.progress.update, "create cluster"),
-        )  # fmt: skip
+        )
 
     async def build_images(self, source: Source) -> Images:
         """The services' images, in the local registry."""
         engine, registry = await self.engine(), await self.registry()
         builder = DockerBuilder(
-            engine, registry, self.settings.cache / "images", self._run.logs,
+            engine,
+            registry,
+            self.settings.cache / "images",
+            self._run.logs,
             say=partial(self._run.progress.update, "build images"),
-        )  # fmt: skip
+        )
         return await build_images.build_images(
-            source, builder=builder, staging=self.settings.cache / "staging" / self.settings.cluster.name,
-            base=await in_engine(engine, await self.supply.get("python")), registry=registry.host,
+            source,
+            builder=builder,
+            staging=self.settings.cache / "staging" / self.settings.cluster.name,
+            base=await in_engine(engine, await self.supply.get("python")),
+            registry=registry.host,
             wheelhouse=lambda lock: wheelhouse(lock, self._cache, self._run.progress, self._run.logs),
-        )  # fmt: skip
+        )
 
     async def component_images(self, names: Sequence[str]) -> dict[str, Image]:
         """Components' images, in the local registry, by name."""
@@ -178,18 +200,23 @@ class Toolbox:
         async def rolled_out(namespace: str, *, expect: Sequence[str] = (), selector: str = "") -> None:
             async with connect(kubeconfig) as client:
                 await wait_rolled_out(
-                    ApiWorkloads(client), [namespace], expect=expect, selector=selector,
+                    ApiWorkloads(client),
+                    [namespace],
+                    expect=expect,
+                    selector=selector,
                     # The step's own deadline would tell nothing: this one is a little earlier and names the pod.
                     deadline_seconds=self.settings.deadlines.charts * 0.8,
                     on_change=partial(self._run.progress.update, f"install {namespace}"),
-                )  # fmt: skip
+                )
 
         self._manifests = Manifests(artifact.program(kubectl), kubeconfig, work, self._run.logs)
         return install_charts.Installer(
-            self.root, Helm(artifact.program(helm), kubeconfig, self.root, work, self._run.logs),
-            self._manifests, rolled_out,
+            self.root,
+            Helm(artifact.program(helm), kubeconfig, self.root, work, self._run.logs),
+            self._manifests,
+            rolled_out,
             self.root / "tests" / "e2e" / "values",
-        )  # fmt: skip
+        )
 
     def suites(self) -> tuple[str, ...]:
         """The suites to run: those asked for, else the settings', else every folder with tests in tests/e2e."""
@@ -200,62 +227,23 @@ class Toolbox:
         """The suites, on the cluster."""
         spaces, address = self.settings.namespaces, run_suites.ServiceAddress
         context = run_suites.SuiteContext(
-            run_id=self._run.id, kubeconfig=str(self.kubeconfig), namespace=spaces.services,
+            run_id=self._run.id,
+            kubeconfig=str(self.kubeconfig),
+            namespace=spaces.services,
             services={s.name: address(spaces.services, s.name, s.port) for s in source.services},
             prometheus=address(spaces.monitoring, "prometheus", 9090),
-            alertmanager=address(spaces.monitoring, "alertmanager", 9093), loki=address(spaces.logging, "loki", 3100),
+            alertmanager=address(spaces.monitoring, "alertmanager", 9093),
+            loki=address(spaces.logging, "loki", 3100),
             evidence_dir=str(self._run.folder),
-        )  # fmt: skip
+        )
         return await run_suites.run_suites(
-            root=self.root, context=context, suites=self.suites(), evidence_dir=self._run.folder,
-            deadline_seconds=self.settings.deadlines.suites, on_line=partial(self._run.progress.update, "run suites"),
-        )  # fmt: skip
-
-    async def gather_failure(self) -> tuple[str, ...]:
-        """After a failure: pod states, events and logs, if there is a cluster to ask; raises nothing."""
-        if not self.kubeconfig.exists():
-            return ()
-        try:
-            async with connect(self.kubeconfig) as client:
-                return await gather_failure.gather_failure(
-                    ApiWorkloads(client), self._run.folder, deadline_seconds=self.settings.deadlines.evidence,
-                    secrets=self._secrets,
-                )
-        except SluiceError as error:
-            self._run.progress.update("gather failure", str(error).splitlines()[0])
-            return ()
-
-    async def collect_evidence(
-        self, source: Source | None, images: Images, cluster: Cluster | None, results: SuiteResults | None,
-        failures: Sequence[str],
-    ) -> Evidence:  # fmt: skip
-        """Everything that was measured, written as evidence.json."""
-        spaces = self.settings.namespaces
-        facts = collect_evidence.RunFacts(
-            run_id=self._run.id, started=self._run.started, runtime="docker", source=source, images=images,
-            cluster=cluster, components=self.supply.obtained, steps=tuple(self._run.timings), suites=self.suites(),
-            results=results, failures=tuple(failures), secrets=self._secrets,
-        )  # fmt: skip
-        collect = partial(
-            collect_evidence.collect_evidence, facts, policy=self.policy, namespace=spaces.services,
-            evidence_dir=self._run.folder, ended=time.time(), deadline_seconds=self.settings.deadlines.evidence * 0.8,
-            say=partial(self._run.progress.update, "collect evidence"),
-        )  # fmt: skip
-        if results is None or not self.kubeconfig.exists():
-            evidence = await collect(metrics=None, logs=None)
-        else:
-            async with connect(self.kubeconfig) as client:
-                metrics = PrometheusMetrics(ServiceProxy(client, spaces.monitoring, "prometheus", 9090))
-                logs = LokiLogs(ServiceProxy(client, spaces.logging, "loki", 3100))
-                evidence = await collect(metrics=metrics, logs=logs)
-        (self._run.folder / "evidence.json").write_bytes(dump(evidence))
-        return evidence
-
-    def write_report(self, evidence: Evidence, verdict: Verdict) -> None:
-        """verdict.json and report.html beside the evidence."""
-        (self._run.folder / "verdict.json").write_bytes(dump(verdict))
-        logs = {name: _tail(self._run.folder / name) for name in evidence.files if name.endswith((".log", ".txt"))}
-        (self._run.folder / "report.html").write_text(page.render(evidence, verdict, logs), encoding="utf-8")
+            root=self.root,
+            context=context,
+            suites=self.suites(),
+            evidence_dir=self._run.folder,
+            deadline_seconds=self.settings.deadlines.suites,
+            on_line=partial(self._run.progress.update, "run suites"),
+        )
 
     async def leave_cluster(self) -> None:
         """Remove cluster and registry unless they are to be kept; what the registry holds stays for the next run."""
@@ -283,25 +271,13 @@ class Toolbox:
         unknown = sorted(set(names) - set(self.supply.catalog))
         if unknown:
             raise SupplyError(
-                f"no such component: {', '.join(unknown)}", seen=", ".join(unknown),
-                expected=", ".join(self.supply.catalog), next_command="./nox -s supply -- --list",
+                f"no such component: {', '.join(unknown)}",
+                seen=", ".join(unknown),
+                expected=", ".join(self.supply.catalog),
+                next_command="./nox -s supply -- --list",
             )
-
-    @property
-    def _secrets(self) -> tuple[str, ...]:
-        return tuple(self._manifests.secrets) if self._manifests else ()
 
     @property
     def kubeconfig(self) -> Path:
         """Where the cluster's credentials lie."""
         return self.settings.cache / "clusters" / f"{self.settings.cluster.name}.kubeconfig"
-
-
-def _tail(path: Path) -> str:
-    """The end of a text file, for the report; an empty text where it cannot be read."""
-    try:
-        with path.open("rb") as file:
-            file.seek(max(0, path.stat().st_size - _SHOWN_BYTES))
-            return file.read().decode(errors="replace")
-    except OSError:
-        return ""

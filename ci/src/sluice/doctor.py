@@ -43,8 +43,12 @@ async def examine(settings: Settings) -> list[Finding]:
 
 async def _go() -> Finding:
     if shutil.which("go") is None:
-        return Finding("Go", "short", "not on PATH", "install golang to build components from source; not needed where a "
-                       "container registry is reachable")  # fmt: skip
+        return Finding(
+            "Go",
+            "short",
+            "not on PATH",
+            "install golang to build components from source; not needed where a container registry is reachable",
+        )
     return Finding("Go", "has", (await run(["go", "version"], deadline_seconds=30)).stdout.split(" ")[2])
 
 
@@ -55,25 +59,39 @@ async def _engine() -> Finding:
         return Finding(what, "has", f"Docker {done.stdout.strip()}")
     if host.is_root() and host.is_debian():
         installed = shutil.which("dockerd") is not None
-        return Finding(what, "short", "installed, not running" if installed else "none",
-                       "a run installs and starts Debian's docker.io; --no-install forbids it")  # fmt: skip
-    return Finding(what, "lacks", f"docker info fails, uid {os.geteuid()}",
-                   "sudo apt-get install docker.io && sudo usermod -aG docker $USER, then log in again")  # fmt: skip
+        return Finding(
+            what,
+            "short",
+            "installed, not running" if installed else "none",
+            "a run installs and starts Debian's docker.io; --no-install forbids it",
+        )
+    return Finding(
+        what,
+        "lacks",
+        f"docker info fails, uid {os.geteuid()}",
+        "sudo apt-get install docker.io && sudo usermod -aG docker $USER, then log in again",
+    )
 
 
 def _capabilities() -> Finding:
     missing = host.missing_capabilities()
     if not missing:
         return Finding("capabilities", "has", "the whole bounding set")
-    return Finding("capabilities", "short", f"bits {', '.join(map(str, missing))} of capabilities(7) are missing",
-                   "nothing to do: runc is run through capped-runc")  # fmt: skip
+    return Finding(
+        "capabilities",
+        "short",
+        f"bits {', '.join(map(str, missing))} of capabilities(7) are missing",
+        "nothing to do: runc is run through capped-runc",
+    )
 
 
 def _disk(settings: Settings) -> Finding:
     free, floor = host.free_bytes(settings.cache) / 1e9, settings.run.disk_floor_gb
     seen = f"{free:.0f} GB free for {settings.cache}"
     if free < floor:
-        return Finding("disk", "lacks", seen, f"a run asks for {floor:.0f} GB: ./nox -s clean -- --cache, or SLUICE_RUN_CACHE")
+        return Finding(
+            "disk", "lacks", seen, f"a run asks for {floor:.0f} GB: ./nox -s clean -- --cache, or SLUICE_RUN_CACHE"
+        )
     return Finding("disk", "has", seen)
 
 
@@ -91,12 +109,17 @@ async def _port(settings: Settings) -> Finding:
     if host.port_is_free(port):
         return Finding(what, "has", f"{port} is free")
     own = f"{settings.cluster.name}-registry"
-    if await engine.answers() and await LocalRegistry(
-        engine.Engine(settings.cache / "docker"), settings.cluster.name, port
-    ).runs():
+    if (
+        await engine.answers()
+        and await LocalRegistry(engine.Engine(settings.cache / "docker"), settings.cluster.name, port).runs()
+    ):
         return Finding(what, "has", f"{port} is held by our own {own}")
-    return Finding(what, "lacks", f"{port} is taken by another program", "SLUICE_CLUSTER_REGISTRY_PORT=5002, or registry_port "
-                   "under [cluster] in sluice.toml")  # fmt: skip
+    return Finding(
+        what,
+        "lacks",
+        f"{port} is taken by another program",
+        "SLUICE_CLUSTER_REGISTRY_PORT=5002, or registry_port under [cluster] in sluice.toml",
+    )
 
 
 async def _upstream(settings: Settings) -> Finding:
@@ -107,8 +130,12 @@ async def _upstream(settings: Settings) -> Finding:
     silent = [name for name, entry in sorted(by_host.items()) if not await upstream.answers(entry)]
     if not silent:
         return Finding(what, "has", f"all {len(by_host)} answer")
-    return Finding(what, "short", f"no answer from {', '.join(silent)}",
-                   "nothing to do: what lies there is built from source, once, in about half an hour")  # fmt: skip
+    return Finding(
+        what,
+        "short",
+        f"no answer from {', '.join(silent)}",
+        "nothing to do: what lies there is built from source, once, in about half an hour",
+    )
 
 
 def table(findings: list[Finding]) -> Table:

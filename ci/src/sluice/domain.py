@@ -251,7 +251,9 @@ def load(kind: type[T], path: Path) -> T:
         return TypeAdapter(kind).validate_json(path.read_bytes(), strict=False)
     except OSError as error:
         raise EvidenceError(
-            f"{path} cannot be read", seen=str(error.strerror), expected=f"a {kind.__name__} written by a run",
+            f"{path} cannot be read",
+            seen=str(error.strerror),
+            expected=f"a {kind.__name__} written by a run",
             next_command="./nox -s e2e",
         ) from None
     except ValidationError as error:

@@ -29,7 +29,9 @@ async def clean(settings: Settings, root: Path, *, with_cache: bool) -> list[str
             said.append(f"removed the cluster {name}")
         if await LocalRegistry(docker, name, settings.cluster.registry_port).remove():
             said.append(f"removed the registry {name}-registry and its volume")
-        images = sorted({*await _images(docker, f"reference={_OURS}"), *await _images(docker, f"label={OWNER_LABEL}=sluice")})
+        images = sorted(
+            {*await _images(docker, f"reference={_OURS}"), *await _images(docker, f"label={OWNER_LABEL}=sluice")}
+        )
         if images:  # one that a container of somebody else uses is refused, and stays
             await docker.docker("image", "rm", *images, check=False)
             said.append(f"removed the images of components and services ({len(images)} names)")

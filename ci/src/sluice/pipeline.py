@@ -18,8 +18,15 @@ from sluice.errors import SluiceError
 from sluice.run import Run, begin
 from sluice.steps.evaluate_gate import evaluate_gate
 from sluice.steps.install_charts import (
-    LOGGING_IMAGES, MONITORING_IMAGES, Installer, install_fixture, install_logging, install_monitoring, install_service, prepare,
-)  # fmt: skip
+    LOGGING_IMAGES,
+    MONITORING_IMAGES,
+    Installer,
+    install_fixture,
+    install_logging,
+    install_monitoring,
+    install_service,
+    prepare,
+)
 
 
 @dataclass
@@ -27,7 +34,7 @@ class SoFar:
     """What a run has got to; a run that breaks is judged by this."""
 
     source: Source | None = None
-    images: Images = Images(())
+    images: Images = field(default_factory=lambda: Images(()))
     cluster: Cluster | None = None
     results: SuiteResults | None = None
     failures: list[str] = field(default_factory=list)
@@ -63,7 +70,8 @@ async def deliver(run: Run, tools: Toolbox, so_far: SoFar) -> None:
         installer = begin(group, prepared)
 
         async def images_of(what: str, names: tuple[str, ...]) -> dict[str, Image]:
-            return await run.step(f"supply {what}", partial(tools.component_images, names), deadline_seconds=limits.supply)
+            work = partial(tools.component_images, names)
+            return await run.step(f"supply {what}", work, deadline_seconds=limits.supply)
 
         async def monitoring() -> None:
             found, grafana = await images_of("monitoring", MONITORING_IMAGES), await tools.grafana()
@@ -84,9 +92,10 @@ async def deliver(run: Run, tools: Toolbox, so_far: SoFar) -> None:
                 await run.step(f"install {name}", work, deadline_seconds=limits.charts)
             built = {image.name: image for image in (await images()).images}
             async with anyio.create_task_group() as side_by_side:
+                step = partial(run.step, deadline_seconds=limits.charts)
                 for service in source.services:
                     work = partial(install_service, ready, service, spaces.services, built[service.name])
-                    side_by_side.start_soon(partial(run.step, deadline_seconds=limits.charts), f"install {service.name}", work)
+                    side_by_side.start_soon(step, f"install {service.name}", work)
 
         for work in (services, monitoring, logging):
             begin(group, work)
@@ -109,7 +118,7 @@ async def e2e(run: Run, tools: Toolbox) -> Verdict:
         with anyio.CancelScope(shield=True):
             evidence = await measure(run, tools, so_far)
             verdict = evaluate_gate(tools.policy, evidence)
-            tools.write_report(evidence, verdict)
+            tools.judge.write_report(evidence, verdict)
             await tools.leave_cluster()
     return verdict
 
@@ -118,9 +127,9 @@ async def measure(run: Run, tools: Toolbox, so_far: SoFar) -> Evidence:
     """Collect what was measured; where something failed, also what the cluster looks like."""
     limit = tools.settings.deadlines.evidence
     if so_far.failures or (so_far.results and so_far.results.exit_status != 0):
-        await run.step("gather failure", tools.gather_failure, deadline_seconds=limit + 30)
+        await run.step("gather failure", tools.judge.gather_failure, deadline_seconds=limit + 30)
     work = partial(
-        tools.collect_evidence, so_far.source, so_far.images, so_far.cluster, so_far.results, so_far.failures
+        tools.judge.collect_evidence, so_far.source, so_far.images, so_far.cluster, so_far.results, so_far.failures
     )
     return await run.step("collect evidence", work, deadline_seconds=limit)
 

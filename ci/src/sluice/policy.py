@@ -1,7 +1,7 @@
 """release/policy.toml → Policy: what the gate asks of a run; all mistakes at once, each with its line.
 
 The words follow Keptn v1's SLO file (objectives with pass and warning criteria, weight, key_sli and
-total_score): https://github.com/keptn/spec/blob/0.2.3/service_level_objective.md
+total_score): https://github.com/keptn/spec/blob/master/service_level_objective.md
 Criteria are absolute here: a bound in the objective's own unit.
 """
 
@@ -197,9 +197,7 @@ def load_policy(path: Path) -> Policy:
     if policy is None or found:
         told = {(line_of(text, place) or 1, f"{_shown(place, given)}: {said}") for place, said in found}
         mistakes = [f"line {line}: {said}" for line, said in sorted(told)]
-        raise PolicyError(
-            str(path), mistakes, expected="the keys that release/README.md lists", next_command=cure
-        )
+        raise PolicyError(str(path), mistakes, expected="the keys that release/README.md lists", next_command=cure)
     return policy
 
 
@@ -220,9 +218,7 @@ def _contradictions(given: dict[str, Any]) -> Iterator[tuple[tuple[str | int, ..
         name = objective.get("name")
         if isinstance(name, str) and seen.setdefault(name, index) != index:
             yield ("objective", index, "name"), f"objective {seen[name] + 1} has this name too"
-        yield from (
-            (("objective", index, *place), said) for place, said in _objective_contradictions(objective)
-        )
+        yield from ((("objective", index, *place), said) for place, said in _objective_contradictions(objective))
 
 
 def _objective_contradictions(objective: dict[str, Any]) -> Iterator[tuple[tuple[str], str]]:

@@ -1,10 +1,10 @@
 """A run: its folder, and the one way to take a step: progress, timing, deadline, result on disk.
 
-    .sluice/runs/<id>/steps/<step>.json   the result of each step, to be read back and replayed
-                      logs/               what each program said
-                      evidence.json …     what collect_evidence and the report write
-    .sluice/latest                        a link to the newest run
-    .sluice/timings.json                  how long each step took last time
+.sluice/runs/<id>/steps/<step>.json   the result of each step, to be read back and replayed
+                  logs/               what each program said
+                  evidence.json …     what collect_evidence and the report write
+.sluice/latest                        a link to the newest run
+.sluice/timings.json                  how long each step took last time
 """
 
 import json
@@ -90,8 +90,9 @@ class Run:
             with anyio.move_on_after(deadline_seconds) as limit:
                 result = await work()
             if limit.cancelled_caught:
-                raise NotReady(  # noqa: TRY301
-                    f"the step {name!r} did not end within {deadline_seconds:.0f} s", seen="still at work",
+                raise NotReady(
+                    f"the step {name!r} did not end within {deadline_seconds:.0f} s",
+                    seen="still at work",
                     expected="its end",
                     next_command=f"read {self.logs}, or raise its deadline under [deadlines] in sluice.toml",
                 )

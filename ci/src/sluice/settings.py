@@ -117,7 +117,9 @@ def load_settings(root: Path, environment: Mapping[str, str] | None = None) -> S
             mistakes.append(f"{where}: {name}: {said}{shown}")
     if mistakes:
         raise SettingsError(
-            "the settings cannot be used", mistakes, expected="the tables and keys that docs/settings.md lists",
+            "the settings cannot be used",
+            mistakes,
+            expected="the tables and keys that docs/settings.md lists",
             next_command=f"mend {FILE} or the environment, then run this again",
         )
     return settings

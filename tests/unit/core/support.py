@@ -1,6 +1,7 @@
 """Stand-ins for the tests of core and supply: an engine whose containers are files, a server, a progress."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -11,11 +12,14 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+import sluice
 from sluice.adapters.docker.engine import Engine
 from sluice.adapters.process import Completed
 from sluice.errors import CommandFailed
 
 OURS = {"dev.sluice.owner": "sluice"}
+# For a Python of its own that imports sluice.
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(sluice.__file__).parents[1])}
 
 
 def container_json(

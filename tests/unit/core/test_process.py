@@ -12,7 +12,7 @@ import pytest
 from sluice.adapters import process
 from sluice.adapters.process import run
 from sluice.errors import CommandFailed, HostError, NotReady
-from tests.unit.core.support import alive, program
+from tests.unit.core.support import ENVIRONMENT, alive, program
 
 pytestmark = pytest.mark.anyio
 
@@ -222,7 +222,7 @@ import anyio, sys
 from sluice.adapters.process import run
 anyio.run(lambda: run([sys.executable, '-IS', '-c', {child!r}], deadline_seconds=300))
 """
-    us = await anyio.open_process([sys.executable, "-c", parent])
+    us = await anyio.open_process([sys.executable, "-c", parent], env=ENVIRONMENT)
     try:
         [pid] = await read_pids(pids, 1)
     finally:

@@ -9,6 +9,7 @@ import anyio
 import pytest
 
 from sluice.adapters.signals import stopped_by_signal
+from tests.unit.core.support import ENVIRONMENT
 
 pytestmark = pytest.mark.anyio
 
@@ -19,12 +20,6 @@ async def test_a_signal_cancels_the_work_and_is_named(number: signal.Signals) ->
     with anyio.fail_after(20):
         async with stopped_by_signal() as stopped:
             with stopped.scope:
-                await anyio.sleep(0)  # let the receiver be set up
-                while not signal.getsignal(number) or signal.getsignal(number) in (
-                    signal.SIG_DFL,
-                    signal.default_int_handler,
-                ):
-                    await anyio.sleep(0.001)
                 os.kill(os.getpid(), number)
                 await anyio.sleep_forever()
             ended = "what must be written is written"
@@ -66,7 +61,7 @@ async def test_a_second_signal_ends_the_program_at_once(tmp_path: Path) -> None:
             while not state.exists() or state.read_text() != text:
                 await anyio.sleep(0.01)
 
-    process = await anyio.open_process([sys.executable, "-c", SECOND, str(state)], stderr=None)
+    process = await anyio.open_process([sys.executable, "-c", SECOND, str(state)], stderr=None, env=ENVIRONMENT)
     try:
         await reaches("ready")
         process.send_signal(signal.SIGTERM)

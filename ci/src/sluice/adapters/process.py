@@ -53,21 +53,28 @@ async def run(
     words = [str(word) for word in argv]
     if shutil.which(words[0]) is None:
         raise HostError(
-            f"{words[0]} cannot be started", seen="no such program", expected="the program on PATH",
+            f"{words[0]} cannot be started",
+            seen="no such program",
+            expected="the program on PATH",
             next_command="./nox -s doctor",
-        )  # fmt: skip
+        )
     what = what or " ".join(words[:3])
     tail: deque[str] = deque(maxlen=_TAIL_LINES)
     stdout: list[str] = []
     ended = False
     try:
         process = await anyio.open_process(
-            [*_dies_with_us(), *words], stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE, cwd=cwd,
-            env={**os.environ, **(env or {})}, start_new_session=True,
-        )  # fmt: skip
+            [*_dies_with_us(), *words],
+            stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
+            cwd=cwd,
+            env={**os.environ, **(env or {})},
+            start_new_session=True,
+        )
     except OSError as error:  # a folder that is not there, a file that is no program, no more processes
         raise HostError(
-            f"{words[0]} cannot be started", seen=str(error), expected="a program, and a folder to run it in",
+            f"{words[0]} cannot be started",
+            seen=str(error),
+            expected="a program, and a folder to run it in",
             next_command="./nox -s doctor",
         ) from None
     try:
@@ -148,7 +155,7 @@ def _kill_group(process: Process) -> None:
             os.killpg(process.pid, signal.SIGKILL)
 
 
-class _Opened:  # noqa: N801 - reads like `open` where it is used
+class _Opened:
     """An optional file, as a context."""
 
     def __init__(self, path: Path | None) -> None:
@@ -163,4 +170,5 @@ class _Opened:  # noqa: N801 - reads like `open` where it is used
 
     def __exit__(self, *_: object) -> None:
         if self._file:
-            self._file.close()
+            with suppress(OSError):  # what a full disk did not take is tried once more here
+                self._file.close()

@@ -51,10 +51,15 @@ class Bars:
     def __init__(self, console: Console) -> None:
         self._lines = Lines(console)
         self._bars = Progress(
-            SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=20), TimeElapsedColumn(),
-            TextColumn("{task.fields[last]}"), TextColumn("{task.fields[text]}", style="dim", markup=False),
-            console=console, transient=True,
-        )  # fmt: skip
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=20),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[last]}"),
+            TextColumn("{task.fields[text]}", style="dim", markup=False),
+            console=console,
+            transient=True,
+        )
         self._tasks: dict[str, tuple[TaskID, float, float | None]] = {}
 
     @contextmanager

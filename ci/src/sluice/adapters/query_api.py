@@ -27,9 +27,7 @@ async def ask(http: Http, path: str, params: Mapping[str, str], *, server: str, 
         # By GET, because that is all a credential which may only read services/proxy is allowed.
         response = await http.get(path, params=params)
     except (httpx.HTTPError, ClusterError) as error:
-        seen = (
-            error.seen if isinstance(error, ClusterError) else f"{type(error).__name__}: {error}".rstrip(": ")
-        )
+        seen = error.seen if isinstance(error, ClusterError) else f"{type(error).__name__}: {error}".rstrip(": ")
         raise EvidenceError(
             f"{server} did not answer {query}",
             seen=seen,
@@ -78,8 +76,7 @@ def series_of(data: Any, *, server: str, query: str) -> tuple[Series, ...]:
                 return tuple(Series(dict(item["metric"]), (_point(item["value"]),)) for item in result)
             case "matrix":
                 return tuple(
-                    Series(dict(item["metric"]), tuple(_point(value) for value in item["values"]))
-                    for item in result
+                    Series(dict(item["metric"]), tuple(_point(value) for value in item["values"])) for item in result
                 )
             case "scalar":
                 return (Series({}, (_point(result),)),)

@@ -24,14 +24,17 @@ from sluice.settings import Settings, load_settings
 from sluice.steps.evaluate_gate import evaluate_gate
 from sluice.supply import tools as test_tools
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="markdown")
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="markdown"
+)
 _WIDE = 150  # where the output is no terminal: a log, which scrolls sideways
 _out = Console(width=None if sys.stdout.isatty() else _WIDE, soft_wrap=True)
 _err = Console(width=None if sys.stderr.isatty() else _WIDE, soft_wrap=True, stderr=True)
 
 Mode = Literal["auto", "upstream", "source"]
 SupplyMode = Annotated[
-    Mode | None, typer.Option("--supply", help="where components come from: **auto** asks upstream and else builds from source")
+    Mode | None,
+    typer.Option("--supply", help="where components come from: **auto** asks upstream and else builds from source"),
 ]
 NoInstall = Annotated[bool, typer.Option("--no-install", help="never install or start a container engine on this host")]
 
@@ -48,11 +51,15 @@ def about() -> None:
 @app.command()
 def e2e(
     keep: Annotated[bool, typer.Option("--keep", help="leave the cluster running afterwards")] = False,
-    reuse: Annotated[bool, typer.Option("--reuse", help="use a kept cluster where it still fits; implies --keep")] = False,
+    reuse: Annotated[
+        bool, typer.Option("--reuse", help="use a kept cluster where it still fits; implies --keep")
+    ] = False,
     suite: Annotated[list[str] | None, typer.Option("--suite", help="only this suite; may be given again")] = None,
     supply: SupplyMode = None,
     no_install: NoInstall = False,
-    runtime: Annotated[str | None, typer.Option("--runtime", help="docker or dagger; auto takes what is at hand")] = None,
+    runtime: Annotated[
+        str | None, typer.Option("--runtime", help="docker or dagger; auto takes what is at hand")
+    ] = None,
 ) -> None:
     """The whole line: components, images, cluster, charts, suites, evidence, verdict.
 
@@ -85,7 +92,9 @@ def e2e(
 @app.command()
 def supply(
     names: Annotated[list[str] | None, typer.Argument(help="components; all of them when none is named")] = None,
-    list_: Annotated[bool, typer.Option("--list", help="print the table of what is in the cache, obtain nothing")] = False,
+    list_: Annotated[
+        bool, typer.Option("--list", help="print the table of what is in the cache, obtain nothing")
+    ] = False,
     tools: Annotated[Path | None, typer.Option("--tools", help="lay out what the tests need below this folder")] = None,
     supply: SupplyMode = None,
     no_install: NoInstall = False,
@@ -142,7 +151,9 @@ def doctor() -> None:
 
 @app.command()
 def clean(
-    cache: Annotated[bool, typer.Option("--cache", help="also remove every component that was built or fetched")] = False,
+    cache: Annotated[
+        bool, typer.Option("--cache", help="also remove every component that was built or fetched")
+    ] = False,
 ) -> None:
     """Remove what Sluice made on this host: its cluster, its registry, its engine. Nothing else is touched."""
 
@@ -174,8 +185,12 @@ def _settings(supply: Mode | None, runtime: str | None) -> Settings:
             settings = settings.model_copy(update={"supply": settings.supply.model_copy(update={"mode": supply})})
         if runtime:
             if runtime not in ("auto", "docker", "dagger"):
-                raise SettingsError("the command line", [f"--runtime {runtime}: no such runtime"],
-                                    expected="auto, docker or dagger", next_command="./nox -s e2e -- --help")  # fmt: skip
+                raise SettingsError(
+                    "the command line",
+                    [f"--runtime {runtime}: no such runtime"],
+                    expected="auto, docker or dagger",
+                    next_command="./nox -s e2e -- --help",
+                )
             settings = settings.model_copy(update={"run": settings.run.model_copy(update={"runtime": runtime})})
     except SluiceError as error:
         _fail([error])

@@ -40,7 +40,8 @@ async def work(root: Path, target: Path) -> Images:
                 say=lambda text: progress.update("build images", text),
             )  # fmt: skip
             images = await build_images(
-                source, builder=builder, staging=settings.cache / "staging", base=artifact.engine_tag(base), registry="",
+                source, builder=builder, base=artifact.engine_tag(base), registry="",
+                staging=settings.cache / "staging",
                 wheelhouse=lambda lock: wheelhouse(lock, tools.supply.cache, progress, run.logs),
             )  # fmt: skip
     (target / "images.json").write_bytes(dump(images))

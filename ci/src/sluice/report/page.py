@@ -44,9 +44,7 @@ class _Limits:
 
 # From generous to spare: the first that keeps the page below LARGEST_BYTES is taken. The evidence has it all.
 _LIMITS = (
-    _Limits(
-        log_chars=60_000, logs=30, message_chars=4000, tests=1000, measurements=40, rows=120, reasons=200
-    ),
+    _Limits(log_chars=60_000, logs=30, message_chars=4000, tests=1000, measurements=40, rows=120, reasons=200),
     _Limits(log_chars=15_000, logs=30, message_chars=1500, tests=500, measurements=40, rows=60, reasons=100),
     _Limits(log_chars=3000, logs=20, message_chars=500, tests=100, measurements=30, rows=20, reasons=50),
     _Limits(log_chars=1000, logs=5, message_chars=200, tests=20, measurements=10, rows=5, reasons=20),
@@ -77,9 +75,7 @@ def render(
     shown = replace(shown, measurements=tuple(one for one in shown.measurements if one.kind != "tests"))
     results = {result.name: result for result in judged.objectives}
     drawn = [
-        plots.line_plot(
-            one, results.get(one.objective), shown.tests, origin=shown.started, ident=f"plot{number}"
-        )
+        plots.line_plot(one, results.get(one.objective), shown.tests, origin=shown.started, ident=f"plot{number}")
         for number, one in enumerate(shown.measurements[: _LIMITS[0].measurements])
     ]
     page = ""

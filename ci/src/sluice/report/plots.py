@@ -71,9 +71,7 @@ def line_plot(
     # By name, so that a service has one colour in every plot.
     shown = sorted(chosen, key=lambda one: series_name(one, ""))
     frame, ticks = _frame(shown, result)
-    inside = [
-        test for test in tests if test.started + test.seconds >= frame.start and test.started <= frame.end
-    ]
+    inside = [test for test in tests if test.started + test.seconds >= frame.start and test.started <= frame.end]
     windows = _windows(inside)
     parts = [
         *_bands(windows, frame),
@@ -97,10 +95,7 @@ def line_plot(
 
 def suite_windows(tests: Sequence[TestResult], origin: float) -> str:
     """When each suite ran, in words: `api 2:12 to 2:45, logs 2:45 to 3:09`, counted from `origin`."""
-    windows = (
-        (suite, words.clock(start - origin), words.clock(end - origin))
-        for suite, start, end in _windows(tests)
-    )
+    windows = ((suite, words.clock(start - origin), words.clock(end - origin)) for suite, start, end in _windows(tests))
     return ", ".join(f"{suite} {start} to {end}" for suite, start, end in windows)
 
 
@@ -151,9 +146,7 @@ def _windows(tests: Sequence[TestResult]) -> list[tuple[str, float, float]]:
     for test in tests:
         start, end = found.get(test.suite, (test.started, test.started))
         found[test.suite] = min(start, test.started), max(end, test.started + test.seconds)
-    return sorted(
-        ((suite, *window) for suite, window in found.items()), key=lambda window: (window[1], window[0])
-    )
+    return sorted(((suite, *window) for suite, window in found.items()), key=lambda window: (window[1], window[0]))
 
 
 def _bands(windows: Sequence[tuple[str, float, float]], frame: Frame) -> list[str]:
@@ -178,19 +171,13 @@ def _axes(frame: Frame, ticks: Sequence[float], unit: str, origin: float) -> lis
         y = frame.y(tick)
         parts.append(f'<line class="grid" x1="0" x2="100%" y1="{y:.1f}" y2="{y:.1f}"/>')
         if tick != ticks[-1]:  # the top line's label would touch the suites' names
-            parts.append(
-                f'<text class="tick" x="2" y="{y - 3:.1f}">{escape(words.quantity(tick, unit))}</text>'
-            )
+            parts.append(f'<text class="tick" x="2" y="{y - 3:.1f}">{escape(words.quantity(tick, unit))}</text>')
     foot = _LANE + 26
     for at in scales.time_ticks(frame.start - origin, frame.end - origin):
         x = frame.x(at + origin)
         anchor = "start" if x < 4 else "end" if x > 96 else "middle"
-        parts.append(
-            f'<line class="grid" x1="{x:.2f}%" x2="{x:.2f}%" y1="{_TOP + _HEIGHT}" y2="{_LANE + 12}"/>'
-        )
-        parts.append(
-            f'<text class="tick" x="{x:.2f}%" y="{foot}" text-anchor="{anchor}">{words.clock(at)}</text>'
-        )
+        parts.append(f'<line class="grid" x1="{x:.2f}%" x2="{x:.2f}%" y1="{_TOP + _HEIGHT}" y2="{_LANE + 12}"/>')
+        parts.append(f'<text class="tick" x="{x:.2f}%" y="{foot}" text-anchor="{anchor}">{words.clock(at)}</text>')
     return parts
 
 
@@ -231,8 +218,7 @@ def _limits(result: ObjectiveResult | None, frame: Frame) -> list[str]:
         text = f"{name} {words.criterion(criterion, result.unit)}"  # type: ignore[union-attr]
         parts.append(f'<line class="limit {name}" x1="0" x2="100%" y1="{y:.1f}" y2="{y:.1f}"/>')
         parts.append(
-            f'<text class="limit {name}" x="100%" y="{place:.1f}" dx="-3" text-anchor="end">'
-            f"{escape(text)}</text>"
+            f'<text class="limit {name}" x="100%" y="{place:.1f}" dx="-3" text-anchor="end">{escape(text)}</text>'
         )
     return parts
 
@@ -244,9 +230,7 @@ def _tests(tests: Sequence[TestResult], frame: Frame) -> list[str]:
         left, right = frame.x(test.started), frame.x(test.started + test.seconds)
         bad = test.outcome not in ("passed", "skipped")
         if bad:
-            parts.append(
-                f'<line class="bad" x1="{left:.2f}%" x2="{left:.2f}%" y1="{_TOP}" y2="{_LANE + 10}"/>'
-            )
+            parts.append(f'<line class="bad" x1="{left:.2f}%" x2="{left:.2f}%" y1="{_TOP}" y2="{_LANE + 10}"/>')
         parts.append(
             f'<rect class="test {test.outcome}" x="{left:.2f}%" width="{max(right - left, 0.3):.2f}%" '
             f'y="{_LANE}" height="{10 if bad else 6}"><title>{escape(test.id)}: {test.outcome}</title></rect>'

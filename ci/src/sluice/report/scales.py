@@ -29,9 +29,7 @@ def value_ticks(low: float, high: float, about: int = 4) -> list[float]:
             step *= factor
             break
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-    return [
-        round(number * step, 12) if abs(step) > 1e-9 else number * step for number in range(first, last + 1)
-    ]
+    return [round(number * step, 12) if abs(step) > 1e-9 else number * step for number in range(first, last + 1)]
 
 
 def time_ticks(start: float, end: float, about: int = 6) -> list[float]:
@@ -39,9 +37,7 @@ def time_ticks(start: float, end: float, about: int = 6) -> list[float]:
     span = end - start
     if not (math.isfinite(span) and span > 0):
         return []
-    step = next(
-        (step for step in _TIME_STEPS if span / step <= about), math.ceil(span / about / 86_400) * 86_400
-    )
+    step = next((step for step in _TIME_STEPS if span / step <= about), math.ceil(span / about / 86_400) * 86_400)
     return [float(number * step) for number in range(math.ceil(start / step), math.floor(end / step) + 1)]
 
 

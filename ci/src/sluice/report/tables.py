@@ -8,9 +8,16 @@ from sluice.report import scales, words
 
 _BAD_FIRST = {"failed": 0, "error": 1, "skipped": 2, "passed": 3}
 _MARKS = {
-    "pass": "✓", "passed": "✓", "done": "✓", "warn": "!", "skipped": "–", "cancelled": "–",
-    "fail": "✗", "failed": "✗", "error": "✗",
-}  # fmt: skip
+    "pass": "✓",
+    "passed": "✓",
+    "done": "✓",
+    "warn": "!",
+    "skipped": "–",
+    "cancelled": "–",
+    "fail": "✗",
+    "failed": "✗",
+    "error": "✗",
+}
 
 
 @dataclass(frozen=True)
@@ -86,15 +93,12 @@ def suites(
     for name, results in by_suite.items():
         ordered = sorted(results, key=lambda test: (_BAD_FIRST.get(test.outcome, 0), test.id))
         counts = {
-            word: sum(test.outcome == word for test in results)
-            for word in ("failed", "error", "skipped", "passed")
+            word: sum(test.outcome == word for test in results) for word in ("failed", "error", "skipped", "passed")
         }
         note = f"{len(ordered) - limit} tests more are in evidence.json." if len(ordered) > limit else ""
         rows = tuple(_test(test, message_chars) for test in ordered[:limit])
         counted = words.listed(counts) if results else "no tests"
-        found.append(
-            (name, counted, Table(f"Tests of the suite {name}", ("Test", "Outcome", "Took"), rows, note))
-        )
+        found.append((name, counted, Table(f"Tests of the suite {name}", ("Test", "Outcome", "Took"), rows, note)))
     return sorted(
         found,
         key=lambda suite: (
@@ -118,7 +122,7 @@ def steps(timings: Sequence[StepTiming], origin: float) -> Table:
     ordered = sorted(timings, key=lambda step: (step.started, step.name))
     rows = tuple(
         (
-            Cell(step.name),
+            Cell(step.name, "name"),
             badge(step.outcome),
             number(words.clock(step.started - origin)),
             number(words.duration(step.seconds)),
@@ -126,16 +130,14 @@ def steps(timings: Sequence[StepTiming], origin: float) -> Table:
         )
         for step in ordered
     )
-    return Table(
-        "Steps: when they began and how long they took", ("Step", "Outcome", "From", "Took", "Detail"), rows
-    )
+    return Table("Steps: when they began and how long they took", ("Step", "Outcome", "From", "Took", "Detail"), rows)
 
 
 def components(found: Sequence[Component]) -> Table:
     """Third-party programs, by name."""
     rows = tuple(
         (
-            Cell(one.name),
+            Cell(one.name, "name"),
             Cell(one.version),
             Cell(one.how, note="cached" if one.cached else "new"),
             number(words.size(one.size_bytes)),
@@ -152,7 +154,7 @@ def images(found: Sequence[Image]) -> Table:
     """The services' images, by name: what the verdict speaks of."""
     rows = tuple(
         (
-            Cell(one.name),
+            Cell(one.name, "name"),
             number(words.size(one.size_bytes) if one.size_bytes else "unknown"),
             Cell(one.repository, "code"),
             Cell(one.digest, "code"),
@@ -169,8 +171,7 @@ def points(name: str, unit: str, shown: Sequence[tuple[str, Series]], origin: fl
     every = -(-len(times) // limit) if times else 1
     kept = times[::-1][::every][::-1]
     rows = tuple(
-        (Cell(words.clock(at - origin)), *(number(_point(series.get(at), unit)) for series in values))
-        for at in kept
+        (Cell(words.clock(at - origin)), *(number(_point(series.get(at), unit)) for series in values)) for at in kept
     )
     note = f"{len(kept)} of {len(times)} points; all are in evidence.json." if len(kept) < len(times) else ""
     columns = ("Time since the run began", *(name for name, _ in shown))
@@ -206,7 +207,6 @@ def rewritten(value: object, change: Callable[[str], str]) -> object:
 def outcomes(evidence: Evidence) -> str:
     """All tests in one line: 2 failed, 31 passed."""
     counts = {
-        word: sum(test.outcome == word for test in evidence.tests)
-        for word in ("failed", "error", "skipped", "passed")
+        word: sum(test.outcome == word for test in evidence.tests) for word in ("failed", "error", "skipped", "passed")
     }
     return words.listed(counts)

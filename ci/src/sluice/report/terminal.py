@@ -20,9 +20,7 @@ _STEPS = {
 
 def verdict_table(verdict: Verdict) -> RenderableType:
     """Each objective with level, value, criterion, score and reason; below it what stands against the run."""
-    table = _table(
-        "Verdict", left=("objective", "level"), right=("value", "criterion", "score"), last="reason"
-    )
+    table = _table("Verdict", left=("objective", "level"), right=("value", "criterion", "score"), last="reason")
     for result in verdict.objectives:
         name = Text(result.name + (" (key)" if result.key else ""))
         criteria = words.criterion(result.pass_criterion, result.unit)
@@ -30,9 +28,7 @@ def verdict_table(verdict: Verdict) -> RenderableType:
             criteria += f"\nwarn {words.criterion(result.warn_criterion, result.unit)}"
         value = words.quantity(result.value, result.unit)
         score = f"{result.score:g}/{result.weight}"
-        table.add_row(
-            name, _mark(_LEVELS[result.level]), Text(value), Text(criteria), score, _text(result.reason)
-        )
+        table.add_row(name, _mark(_LEVELS[result.level]), Text(value), Text(criteria), score, _text(result.reason))
     if not verdict.reasons:
         return table
     return Group(table, Text(f"\nWhy {verdict.level}:"), *(_reason(reason) for reason in verdict.reasons))
@@ -71,9 +67,7 @@ def components_table(components: Evidence | Sequence[Component]) -> RenderableTy
 
 
 def _table(title: str, *, left: Sequence[str], right: Sequence[str], last: str) -> Table:
-    table = Table(
-        title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0)
-    )
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for name in left:
         table.add_column(name, overflow="fold")
     for name in right:

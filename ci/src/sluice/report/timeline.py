@@ -29,13 +29,9 @@ def timeline(steps: Sequence[StepTiming], *, origin: float, ended: float) -> str
         x = 100 * (at + origin - start) / span
         anchor = "start" if x < 3 else "end" if x > 97 else "middle"
         parts.append(f'<line class="grid" x1="{x:.2f}%" x2="{x:.2f}%" y1="{_AXIS - 4}" y2="{height}"/>')
-        parts.append(
-            f'<text class="tick" x="{x:.2f}%" y="12" text-anchor="{anchor}">{words.clock(at)}</text>'
-        )
+        parts.append(f'<text class="tick" x="{x:.2f}%" y="12" text-anchor="{anchor}">{words.clock(at)}</text>')
     for row, step in enumerate(timed):
-        parts.append(
-            _bar(step, _AXIS + row * _ROW, 100 * (step.started - start) / span, 100 * step.seconds / span)
-        )
+        parts.append(_bar(step, _AXIS + row * _ROW, 100 * (step.started - start) / span, 100 * step.seconds / span))
     longest = max(timed, key=lambda step: step.seconds)
     described = (
         f"{len(timed)} steps in {words.duration(end - start)}; the longest is {longest.name} with "

@@ -6,8 +6,7 @@ from datetime import UTC, datetime
 
 # Terminals' escape sequences, control characters but tab and line end, and lone surrogates.
 _UNPRINTABLE = re.compile(
-    "\x1b\\[[0-9;?]*[ -/]*[@-~]|\x1b\\][^\x07\x1b]*(?:\x07|\x1b\\\\)?"
-    "|[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]"
+    "\x1b\\[[0-9;?]*[ -/]*[@-~]|\x1b\\][^\x07\x1b]*(?:\x07|\x1b\\\\)?|[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]"
 )
 _SIZES = ("B", "kB", "MB", "GB", "TB")
 _SIGNS = {"<=": "≤", ">=": "≥", "==": "="}

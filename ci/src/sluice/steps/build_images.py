@@ -55,7 +55,7 @@ async def _stage(root: Path, service: Service, wheelhouse: Wheelhouse, staging: 
 
 
 def _link(wheel: Path, target: Path) -> None:
-    """Link a file, or copy it where the cache lies on file systems that cannot; one that both locks name is the same."""
+    """Link a file, or copy it where file systems differ; one that both locks name is the same."""
     if target.exists():
         return
     try:
@@ -65,7 +65,7 @@ def _link(wheel: Path, target: Path) -> None:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Copy sources without tools' leftovers and tests: what does not run does not change the image."""
+    """Copy sources without tests and tools' leftovers: what does not run does not change the image."""
 
     def left_out(folder: str, names: list[str]) -> list[str]:
         here = Path(folder).relative_to(source)

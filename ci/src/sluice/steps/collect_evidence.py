@@ -1,6 +1,7 @@
 """Measure every objective of the policy over the suites' window and put down all that the gate may read."""
 
 import math
+import time
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -92,6 +93,21 @@ async def collect_evidence(
     )
 
 
+async def settled(metrics: Metrics, *, since: float, namespace: str, deadline_seconds: float) -> float:
+    """Return the time at which every target of the namespace was scraped after `since`, or the deadline passed.
+
+    Without this the last requests of the suites would be in nobody's numbers. Times are in seconds since the epoch.
+    """
+    with anyio.move_on_after(deadline_seconds):
+        while True:
+            scrapes, error = await _tried(metrics.instant(f'timestamp(up{{namespace="{namespace}"}})'))
+            times = [one.points[-1][1] for one in scrapes if one.points]
+            if not error and times and min(times) > since:
+                break
+            await anyio.sleep(0.5)
+    return time.time()
+
+
 async def _measure_all(
     results: SuiteResults | None,
     policy: Policy,
@@ -133,9 +149,7 @@ def _blank(objective: Objective, results: SuiteResults | None, namespace: str, e
     return Measurement(
         objective=objective.name,
         kind=objective.kind,
-        query=objective.query
-        if tests
-        else expand(objective.query, window_seconds=window, namespace=namespace),
+        query=objective.query if tests else expand(objective.query, window_seconds=window, namespace=namespace),
         unit=objective.unit,
         at=results.ended if results else 0.0,
         window_seconds=window,
@@ -152,9 +166,7 @@ def _passed_ratio(blank: Measurement, results: SuiteResults) -> Measurement:
     return replace(blank, values=(passed / len(ran),), samples=len(ran), error="")
 
 
-async def _ask(
-    blank: Measurement, objective: Objective, server: Metrics | Logs | None, namespace: str
-) -> Measurement:
+async def _ask(blank: Measurement, objective: Objective, server: Metrics | Logs | None, namespace: str) -> Measurement:
     if server is None:
         name = "Prometheus" if objective.kind == "promql" else "Loki"
         return replace(blank, error=f"{name} could not be reached")
@@ -183,9 +195,7 @@ async def _plot(
     window = measurement.window_seconds
     query = expand(objective.plot_query or objective.query, window_seconds=window, namespace=namespace)
     step = max(_SHORTEST_STEP, math.ceil(window / _PLOT_POINTS))
-    series, error = await _tried(
-        server.range(query, start=measurement.at - window, end=measurement.at, step=step)
-    )
+    series, error = await _tried(server.range(query, start=measurement.at - window, end=measurement.at, step=step))
     if error:
         say(f"no plot of {objective.name}: {error}")
     return replace(measurement, series=series)
@@ -197,7 +207,7 @@ async def _tried(asked: Awaitable[tuple[Series, ...]]) -> tuple[tuple[Series, ..
         return await asked, ""
     except SluiceError as error:
         return (), ": ".join(filter(None, (error.failed, error.seen)))
-    except Exception as error:  # noqa: BLE001 - whatever goes wrong while asking is a failed objective, not a failed run
+    except Exception as error:  # noqa: BLE001 - whatever goes wrong while asking fails an objective, not the run
         return (), f"{type(error).__name__}: {error}"
 
 

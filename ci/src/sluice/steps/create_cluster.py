@@ -42,9 +42,15 @@ class NodeRegistry(Protocol):
 
 
 async def create_cluster(
-    provider: ClusterProvider, registry: NodeRegistry, *, node_image: str, kubernetes: str, config: str, reuse: bool,
+    provider: ClusterProvider,
+    registry: NodeRegistry,
+    *,
+    node_image: str,
+    kubernetes: str,
+    config: str,
+    reuse: bool,
     on_line: Callable[[str], None],
-) -> Cluster:  # fmt: skip
+) -> Cluster:
     """Return a cluster with the registry known to its node.
 
     `reuse` keeps one of ours that runs the same node image and answers; anything else of ours is replaced, so that

@@ -45,8 +45,8 @@ def evaluate_gate(policy: Policy, evidence: Evidence) -> Verdict:
 
     The score is Keptn v1's, in percent: an objective that passes earns its weight, one that warns half of it,
     and the sum is set against the sum of all weights. From `pass_score` on the verdict is pass, from
-    `warn_score` on warn, and fail as soon as a key objective fails ("key_sli" and "total_score" in
-    https://github.com/keptn/spec/blob/0.2.3/service_level_objective.md).
+    `warn_score` on warn, and fail as soon as a key objective fails ("Scoring" and "key_sli" in
+    https://github.com/keptn/spec/blob/master/service_level_objective.md).
     Unlike in Keptn an objective without data fails the verdict, and so do failures of the run itself.
     """
     suites = tuple(_suite_problems(policy, evidence))
@@ -66,9 +66,7 @@ def evaluate_gate(policy: Policy, evidence: Evidence) -> Verdict:
     if not results:
         blocking.append("the policy has 0 objectives, a verdict needs at least 1")
     if level != "pass":
-        remarks.append(
-            f"score {score:.6g}: {policy.pass_score:g} is needed to pass, {policy.warn_score:g} to warn"
-        )
+        remarks.append(f"score {score:.6g}: {policy.pass_score:g} is needed to pass, {policy.warn_score:g} to warn")
     return Verdict(
         schema=VERDICT_SCHEMA,
         run_id=evidence.run_id,
@@ -114,9 +112,7 @@ def _suite_problems(policy: Policy, evidence: Evidence) -> Iterator[str]:
     for name, tests in sorted(by_suite.items()):
         bad = sorted(test.id for test in tests if test.outcome not in ("passed", "skipped"))
         if not tests:
-            yield f"suite {name}: 0 tests" + (
-                ", and it is required" if name in policy.required_suites else ""
-            )
+            yield f"suite {name}: 0 tests" + (", and it is required" if name in policy.required_suites else "")
         elif bad:
             more = f" and {len(bad) - _NAMED} more" if len(bad) > _NAMED else ""
             yield f"suite {name}: {len(bad)} of {len(tests)} tests failed: {', '.join(bad[:_NAMED])}{more}"
@@ -198,9 +194,7 @@ def _read(objective: Objective, evidence: Evidence, samples: int) -> _Reading:
     if unfit:
         count = f"{len(unfit)} of {len(measurement.values)}"
         raise _UnmeasuredError(f"{count} series have no finite value, the first is {unfit[0]}")
-    value = (
-        objective.pass_criterion.worst(measurement.values) + 0.0
-    )  # -0.0 becomes 0.0, whatever the series' order
+    value = objective.pass_criterion.worst(measurement.values) + 0.0  # -0.0 becomes 0.0, whatever the series' order
     several = f", the worst of {len(measurement.values)} series" if len(measurement.values) > 1 else ""
     return _Reading(value, samples, f"{value:.6g} {objective.unit}{several}")
 

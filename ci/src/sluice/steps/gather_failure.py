@@ -41,9 +41,7 @@ async def gather_failure(
         except Exception as error:  # noqa: BLE001 - gathering must not hide the failure that it tells of
             bundle.cut.append(f"gathering stopped: {_cause(error)}")
     if scope.cancelled_caught:
-        bundle.cut.append(
-            f"the deadline of {deadline_seconds:g} s passed: not read: {', '.join(bundle.open)}"
-        )
+        bundle.cut.append(f"the deadline of {deadline_seconds:g} s passed: not read: {', '.join(bundle.open)}")
     if bundle.cut:
         bundle.write("cut.txt", "\n".join(bundle.cut) + "\n")
     return tuple(bundle.files)
@@ -105,11 +103,7 @@ async def _logs(workloads: Workloads, bundle: _Bundle, pods: Sequence[PodState])
         for pod in sorted(pods, key=_well)
         for container in pod.containers
         for previous in (False, True)
-        if (
-            container.restarts or container.last_exit
-            if previous
-            else container.state in ("running", "terminated")
-        )
+        if (container.restarts or container.last_exit if previous else container.state in ("running", "terminated"))
     ]
     names = {id(item): _log_name(*item) for item in wanted}
     bundle.open = [names[id(item)] for item in wanted]
@@ -164,9 +158,7 @@ def _log_name(pod: PodState, container: ContainerState, previous: bool) -> str:
 
 
 def _well(pod: PodState) -> bool:
-    return (pod.ready or pod.phase in _FINISHED) and not any(
-        container.restarts for container in pod.containers
-    )
+    return (pod.ready or pod.phase in _FINISHED) and not any(container.restarts for container in pod.containers)
 
 
 def _summary(pods: Sequence[PodState], events: Sequence[ClusterEvent], rollouts: Sequence[Rollout]) -> str:
@@ -213,11 +205,7 @@ def _event_line(event: ClusterEvent) -> str:
 
 
 def _cause(error: Exception) -> str:
-    text = (
-        f"{error.failed}: {error.seen}"
-        if isinstance(error, SluiceError)
-        else f"{type(error).__name__}: {error}"
-    )
+    text = f"{error.failed}: {error.seen}" if isinstance(error, SluiceError) else f"{type(error).__name__}: {error}"
     with suppress(IndexError):
         text = text.splitlines()[0]
     return text

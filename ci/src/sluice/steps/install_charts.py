@@ -10,8 +10,13 @@ from sluice.domain import ChartRelease, Image, Service
 from sluice.errors import SourceError
 
 MONITORING_IMAGES = (
-    "prometheus-operator", "prometheus-config-reloader", "prometheus", "alertmanager", "kube-state-metrics", "node-exporter",
-)  # fmt: skip
+    "prometheus-operator",
+    "prometheus-config-reloader",
+    "prometheus",
+    "alertmanager",
+    "kube-state-metrics",
+    "node-exporter",
+)
 LOGGING_IMAGES = ("loki", "promtail")
 
 
@@ -19,7 +24,13 @@ class Charts(Protocol):
     """Knows how to install a chart."""
 
     async def install(
-        self, release: str, chart: str, namespace: str, *, values: Mapping[str, object], value_files: Sequence[Path] = ()
+        self,
+        release: str,
+        chart: str,
+        namespace: str,
+        *,
+        values: Mapping[str, object],
+        value_files: Sequence[Path] = (),
     ) -> ChartRelease:
         """Install or upgrade; raises ChartError."""
         ...
@@ -91,9 +102,12 @@ async def install_monitoring(
 async def install_logging(installer: Installer, namespace: str, images: Mapping[str, Image]) -> ChartRelease:
     """Loki and Promtail; returns when both are up."""
     release = await installer.charts.install(
-        "logging", "helm/logging", namespace, values={"images": _by_digest(images)},
+        "logging",
+        "helm/logging",
+        namespace,
+        values={"images": _by_digest(images)},
         value_files=installer.values_for("logging"),
-    )  # fmt: skip
+    )
     await installer.rolled_out(namespace)
     return release
 
@@ -103,7 +117,8 @@ async def install_fixture(installer: Installer, name: str, namespace: str, image
     folder = installer.root / "k8s-fixtures" / name
     if not (folder / "kustomization.yaml").is_file():
         raise SourceError(
-            "the source tree", [f"a service requires {name!r}, and k8s-fixtures/{name} has no kustomization.yaml"],
+            "the source tree",
+            [f"a service requires {name!r}, and k8s-fixtures/{name} has no kustomization.yaml"],
             next_command="see `requires` in services/README.md",
         )
     await installer.manifests.ensure_secret(name, namespace, {"password": secrets.token_urlsafe(24)})
@@ -116,8 +131,11 @@ async def install_service(installer: Installer, service: Service, namespace: str
     release = await installer.charts.install(
         service.name, service.chart, namespace, values=values, value_files=installer.values_for("service")
     )
-    await installer.rolled_out(namespace, expect=[f"{namespace}/Deployment/{service.name}"],
-                               selector=f"app.kubernetes.io/instance={service.name}")  # fmt: skip
+    await installer.rolled_out(
+        namespace,
+        expect=[f"{namespace}/Deployment/{service.name}"],
+        selector=f"app.kubernetes.io/instance={service.name}",
+    )
     return release
 
 

@@ -38,7 +38,9 @@ class _File(BaseModel):
 async def resolve_source(root: Path) -> Source:
     """Return what the run starts from. Raises SourceError with every mistake of every service."""
     services, mistakes = [], []
-    folders = sorted(p for p in (root / "services").glob("*/") if p.name != SHARED and not p.name.startswith((".", "_")))
+    folders = sorted(
+        p for p in (root / "services").glob("*/") if p.name != SHARED and not p.name.startswith((".", "_"))
+    )
     for folder in folders:
         service, found = _read(root, folder)
         mistakes += found
@@ -56,7 +58,9 @@ async def resolve_source(root: Path) -> Source:
         mistakes.append(f"services: no {BUILD_LOCK}, which every service is built with")
     if mistakes:
         raise SourceError(
-            "the source tree", mistakes, expected="a whole service.toml, Dockerfile and requirements.lock in every folder",
+            "the source tree",
+            mistakes,
+            expected="a whole service.toml, Dockerfile and requirements.lock in every folder",
             next_command="see services/README.md",
         )
     return Source(
@@ -72,8 +76,11 @@ async def resolve_source(root: Path) -> Source:
 def _read(root: Path, folder: Path) -> tuple[Service | None, list[str]]:
     path = folder / "service.toml"
     shown = str(path.relative_to(root))
-    missing = [f"{folder.relative_to(root)}: no {name}" for name in ("service.toml", "Dockerfile", "requirements.lock")
-               if not (folder / name).is_file()]  # fmt: skip
+    missing = [
+        f"{folder.relative_to(root)}: no {name}"
+        for name in ("service.toml", "Dockerfile", "requirements.lock")
+        if not (folder / name).is_file()
+    ]
     if not path.is_file():
         return None, missing
     text = ""
@@ -114,8 +121,17 @@ def tree_digest(folder: Path) -> str:
 
 def is_waste(path: Path) -> bool:
     """Return whether a file is a tool's leftover rather than source."""
-    waste = {"__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis", "build", "dist", ".venv",
-             ".coverage"}  # fmt: skip
+    waste = {
+        "__pycache__",
+        ".pytest_cache",
+        ".mypy_cache",
+        ".ruff_cache",
+        ".hypothesis",
+        "build",
+        "dist",
+        ".venv",
+        ".coverage",
+    }
     return any(part in waste or part.endswith(".egg-info") for part in path.parts)
 
 

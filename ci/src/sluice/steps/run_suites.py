@@ -187,9 +187,7 @@ def _reason(status: int, deadline_seconds: float) -> str:
     return f"the suites' process ended with exit status {status}"
 
 
-def _results(
-    record: Path, suites: Sequence[str], reason: str, tail: str, ended: float
-) -> Iterator[TestResult]:
+def _results(record: Path, suites: Sequence[str], reason: str, tail: str, ended: float) -> Iterator[TestResult]:
     """Every test in the order it was collected or met; what has no end gets `reason` as its message."""
     collected: list[str] = []
     broken: dict[str, str] = {}
@@ -209,9 +207,7 @@ def _results(
             case "finished":
                 finished[event["test"]] = event
     for test, message in broken.items():
-        yield TestResult(
-            id=test, suite=_suite(test), outcome="error", started=ended, seconds=0, message=message
-        )
+        yield TestResult(id=test, suite=_suite(test), outcome="error", started=ended, seconds=0, message=message)
     for test in dict.fromkeys([*collected, *started]):
         end = finished.get(test)
         at = started.get(test, ended)
@@ -256,9 +252,7 @@ def _junit(tests: Sequence[TestResult]) -> bytes:
     for test in tests:
         path, _, name = test.id.partition("::")
         classname = path.removesuffix(".py").replace("/", ".")
-        case = ET.SubElement(
-            suite, "testcase", classname=classname, name=name or path, time=f"{test.seconds:.3f}"
-        )
+        case = ET.SubElement(suite, "testcase", classname=classname, name=name or path, time=f"{test.seconds:.3f}")
         if test.outcome != "passed":
             tag = {"failed": "failure"}.get(test.outcome, test.outcome)
             # XML has no way to write most control characters.

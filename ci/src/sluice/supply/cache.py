@@ -1,9 +1,9 @@
 """The content-addressed cache: what was obtained once is found again under the hash of everything that made it.
 
-    <cache>/supply/<component>/<key>/artifact/…    what was obtained
-                                    component.json  written last: a folder without it does not exist
-    <cache>/supply/<component>/tmp-…                work in progress; removed on the next use
-    <cache>/supply/<component>/lock                 held while one process works on it
+<cache>/supply/<component>/<key>/artifact/…    what was obtained
+                                component.json  written last: a folder without it does not exist
+<cache>/supply/<component>/tmp-…                work in progress; removed on the next use
+<cache>/supply/<component>/lock                 held while one process works on it
 """
 
 import errno
@@ -23,6 +23,7 @@ from sluice.domain import Component, dump, load
 from sluice.errors import CommandFailed, DiskFull, EvidenceError, NotReady
 
 _LOCK_SECONDS = 3600
+_POLL_SECONDS = 0.5
 _WORK = "tmp-"
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -83,10 +84,11 @@ class Cache:
                     if time.monotonic() > deadline:
                         raise NotReady(
                             f"{name}: another process has been working on it for {_LOCK_SECONDS / 60:.0f} min",
-                            seen=f"the lock {self._folder(name) / 'lock'} is held", expected="its end",
+                            seen=f"the lock {self._folder(name) / 'lock'} is held",
+                            expected="its end",
                             next_command="end the other run, then run this again",
                         ) from None
-                    await anyio.sleep(0.5)
+                    await anyio.sleep(_POLL_SECONDS)
             yield
         finally:
             os.close(handle)
@@ -147,7 +149,9 @@ def _no_room(where: Path) -> Iterator[None]:
             existing = existing.parent
         free = shutil.disk_usage(existing).free
         raise DiskFull(
-            f"no room left below {where}", seen=f"{free / 1e9:.1f} GB free", expected="20 GB free for a first run",
+            f"no room left below {where}",
+            seen=f"{free / 1e9:.1f} GB free",
+            expected="20 GB free for a first run",
             next_command="free some room, then run this again: what is in the cache is unharmed "
             "(./nox -s clean -- --cache empties it)",
         ) from None

@@ -143,7 +143,9 @@ def load_catalog(path: Path = CATALOG) -> Mapping[str, Entry]:
         ]
         mistakes += [(line, f"{entry.name}: {said}") for said in _senseless(entry)]
     for circle in _circles(entries):
-        mistakes.append((line_of(text, ["component", names.index(circle[0])]) or 0, f"needs itself: {' → '.join(circle)}"))
+        mistakes.append(
+            (line_of(text, ["component", names.index(circle[0])]) or 0, f"needs itself: {' → '.join(circle)}")
+        )
     if mistakes:
         told = [f"line {line or '?'}: {said}" for line, said in sorted(mistakes)]
         raise SettingsError(path.name, told, next_command=f"mend {path.name}")
@@ -178,7 +180,7 @@ def _circles(entries: Mapping[str, Entry]) -> list[tuple[str, ...]]:
 
     def follow(name: str, way: tuple[str, ...]) -> None:
         if name in way:
-            circle = way[way.index(name):]
+            circle = way[way.index(name) :]
             found.setdefault(frozenset(circle), (*circle, name))
         elif name in entries:
             for other in dependencies(entries[name]):
@@ -190,9 +192,16 @@ def _circles(entries: Mapping[str, Entry]) -> list[tuple[str, ...]]:
 
 
 _NODE_PARTS = (
-    "capped-runc", "kubernetes", "etcd", "coredns", "local-path-provisioner", "pause", "debian", "node-network",
+    "capped-runc",
+    "kubernetes",
+    "etcd",
+    "coredns",
+    "local-path-provisioner",
+    "pause",
+    "debian",
+    "node-network",
     "kind-node-files",
-)  # fmt: skip
+)
 
 
 def dependencies(entry: Entry) -> tuple[str, ...]:

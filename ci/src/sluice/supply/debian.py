@@ -15,8 +15,16 @@ from sluice.supply.workbench import Workbench, in_engine
 
 IMAGES = Path(__file__).with_name("images")
 _BUILD_SECONDS = 1200
-_UNNEEDED = ("usr/share/doc", "usr/share/man", "usr/share/info", "usr/share/locale", "var/lib/apt/lists",
-             "var/cache/apt", "var/cache/debconf", "var/log")  # fmt: skip
+_UNNEEDED = (
+    "usr/share/doc",
+    "usr/share/man",
+    "usr/share/info",
+    "usr/share/locale",
+    "var/lib/apt/lists",
+    "var/cache/apt",
+    "var/cache/debconf",
+    "var/log",
+)
 
 
 def inputs(folder: str) -> list[Path]:
@@ -29,7 +37,8 @@ async def bootstrap(entry: Entry, recipe: DebootstrapRecipe, into: Path, bench: 
     if not host.is_root() or not host.is_debian():
         raise HostError(
             f"{entry.name} cannot be made from Debian's packages here",
-            seen="root" if host.is_root() else "not root", expected="root on Debian or Ubuntu (debootstrap needs both)",
+            seen="root" if host.is_root() else "not root",
+            expected="root on Debian or Ubuntu (debootstrap needs both)",
             next_command="./nox -s e2e -- --supply upstream  where a container registry is reachable",
         )
     if shutil.which("debootstrap") is None:
@@ -40,7 +49,9 @@ async def bootstrap(entry: Entry, recipe: DebootstrapRecipe, into: Path, bench: 
     bench.say("debootstrap")
     await run(
         ["debootstrap", "--variant=minbase", recipe.suite, root, *mirrors[recipe.suite][:1]],
-        deadline_seconds=_BUILD_SECONDS, log=bench.log, what="debootstrap",
+        deadline_seconds=_BUILD_SECONDS,
+        log=bench.log,
+        what="debootstrap",
         on_line=lambda line: bench.say(line.removeprefix("I: ")),
     )
     lines = [f"deb {uri} {suite} main" for suite, uris in mirrors.items() for uri in uris[:1]]
@@ -56,7 +67,8 @@ async def bootstrap(entry: Entry, recipe: DebootstrapRecipe, into: Path, bench: 
     tar = into / "root.tar"
     await run(
         ["tar", "--create", "--file", tar, "--directory", root, "--sort=name", "--numeric-owner", "--xattrs", "."],
-        deadline_seconds=300, log=bench.log,
+        deadline_seconds=300,
+        log=bench.log,
     )
     layer = await anyio.to_thread.run_sync(oci.layer_of, tar)
     tagged = oci.Tagged([], oci.configuration([layer], []), [layer])
@@ -69,7 +81,9 @@ async def _mirrors(suite: str, bench: Workbench) -> dict[str, list[str]]:
     """The mirrors that this host's apt uses, by suite; debootstrap's own default where apt tells none."""
     done = await run(
         ["apt-get", "indextargets", "--format", "$(RELEASE) $(REPO_URI)", "Identifier: Packages"],
-        deadline_seconds=60, check=False, log=bench.log,
+        deadline_seconds=60,
+        check=False,
+        log=bench.log,
     )
     return mirrors_in(done.stdout, suite)
 
@@ -91,9 +105,19 @@ async def build_image(entry: Entry, recipe: DebianRecipe, into: Path, bench: Wor
     tag = f"sluice.local/{entry.name}:building"
     await engine.docker(
         # The host's network lets apt reach the mirrors that the host reaches.
-        "build", "--network", "host", "--build-arg", f"BASE={base}", "--tag", tag, IMAGES / recipe.folder,
-        deadline_seconds=_BUILD_SECONDS, log=bench.log, on_line=bench.say, what=f"building the image {entry.name}",
-    )  # fmt: skip
+        "build",
+        "--network",
+        "host",
+        "--build-arg",
+        f"BASE={base}",
+        "--tag",
+        tag,
+        IMAGES / recipe.folder,
+        deadline_seconds=_BUILD_SECONDS,
+        log=bench.log,
+        on_line=bench.say,
+        what=f"building the image {entry.name}",
+    )
     saved = into / "image.tar"
     await engine.docker("save", "--output", saved, tag, deadline_seconds=600, what=f"saving the image {entry.name}")
     await anyio.to_thread.run_sync(untagged, saved, into, entry.form == "image")

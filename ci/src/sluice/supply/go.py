@@ -29,17 +29,23 @@ def environment(cache_root: Path) -> dict[str, str]:
     """Return Go's settings: caches of our own, nothing of the host's flags, no C compiler."""
     go = cache_root / "go"
     return {
-        "GOCACHE": str(go / "build"), "GOMODCACHE": str(go / "mod"), "CGO_ENABLED": "0", "GOOS": "linux",
-        "GOARCH": "amd64", "GOWORK": "off",
+        "GOCACHE": str(go / "build"),
+        "GOMODCACHE": str(go / "mod"),
+        "CGO_ENABLED": "0",
+        "GOOS": "linux",
+        "GOARCH": "amd64",
+        "GOWORK": "off",
         "GOFLAGS": "-mod=readonly -modcacherw -trimpath -buildvcs=false",
-    }  # fmt: skip
+    }
 
 
 async def toolchain() -> str:
     """Return what `go version` says; it is part of every key. Raises HostError where there is no Go."""
     if shutil.which("go") is None:
         raise HostError(
-            "no Go toolchain", seen="no go on PATH", expected="Go 1.24 or newer, to build components from source",
+            "no Go toolchain",
+            seen="no go on PATH",
+            expected="Go 1.24 or newer, to build components from source",
             next_command="install golang, or use --supply upstream where a container registry is reachable",
         )
     return (await run(["go", "version"], deadline_seconds=30)).stdout.strip()
@@ -59,7 +65,11 @@ async def build_program(entry: Entry, recipe: GoRecipe, into: Path, bench: Workb
 
         await run(
             ["go", "build", "-v", "-ldflags", " ".join(flags), "-o", target, recipe.package],
-            cwd=folder, env=environment(bench.cache_root), deadline_seconds=_BUILD_SECONDS, log=bench.log, on_line=seen,
+            cwd=folder,
+            env=environment(bench.cache_root),
+            deadline_seconds=_BUILD_SECONDS,
+            log=bench.log,
+            on_line=seen,
             what=f"building {entry.name} {entry.version}",
         )
     if recipe.image:
@@ -77,15 +87,21 @@ async def copy_files(entry: Entry, recipe: FilesRecipe, into: Path, bench: Workb
     """Copy a file or a folder out of a module into `into/files`."""
     with _Module(recipe.module, into) as folder:
         done = await run(
-            ["go", "mod", "download", "-json", recipe.of], cwd=folder, deadline_seconds=_DOWNLOAD_SECONDS,
-            env=environment(bench.cache_root), log=bench.log, what=f"downloading {recipe.of}",
+            ["go", "mod", "download", "-json", recipe.of],
+            cwd=folder,
+            deadline_seconds=_DOWNLOAD_SECONDS,
+            env=environment(bench.cache_root),
+            log=bench.log,
+            what=f"downloading {recipe.of}",
         )
     module = Path(json.loads(done.stdout)["Dir"])
     source = module / recipe.path
     if not source.exists():
         raise SupplyError(
-            f"{entry.name}: {recipe.of} carries no {recipe.path}", seen=", ".join(sorted(os.listdir(module)))[:300],
-            expected=recipe.path, next_command="mend `path` of the component in catalog.toml",
+            f"{entry.name}: {recipe.of} carries no {recipe.path}",
+            seen=", ".join(sorted(os.listdir(module)))[:300],
+            expected=recipe.path,
+            next_command="mend `path` of the component in catalog.toml",
         )
     target = into / "files"
     if source.is_dir():
@@ -103,7 +119,9 @@ class _Module:
         self._folder = into.parent / "module"
         if not self._files:
             raise SupplyError(
-                f"no Go module named {module}", seen="neither gomod/ nor gosrc/ has such a folder", expected="a go.mod",
+                f"no Go module named {module}",
+                seen="neither gomod/ nor gosrc/ has such a folder",
+                expected="a go.mod",
                 next_command="mend `module` of the component in catalog.toml",
             )
 

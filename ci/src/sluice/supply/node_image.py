@@ -68,10 +68,21 @@ async def _machine(entry: Entry, engine: Engine, context: Path, bench: Workbench
     tag = "sluice.local/node-machine:building"
     base = await in_engine(engine, parts["debian"])
     await engine.docker(
-        "build", "--network", "host", "--build-arg", f"BASE={base}",
-        "--build-arg", f"KUBERNETES_VERSION={entry.version}", "--tag", tag, context,
-        deadline_seconds=_BUILD_SECONDS, log=bench.log, on_line=bench.say, what="building the node's machine",
-    )  # fmt: skip
+        "build",
+        "--network",
+        "host",
+        "--build-arg",
+        f"BASE={base}",
+        "--build-arg",
+        f"KUBERNETES_VERSION={entry.version}",
+        "--tag",
+        tag,
+        context,
+        deadline_seconds=_BUILD_SECONDS,
+        log=bench.log,
+        on_line=bench.say,
+        what="building the node's machine",
+    )
     return tag
 
 
@@ -93,7 +104,10 @@ async def _write_preload(version: str, engine: Engine, work: Path, target: Path,
     def tagged(network: oci.Layer) -> list[oci.Tagged]:
         links = {f"/usr/local/bin/{name}": "kubernetes" for name in (*_SERVERS, "kube-proxy")}
         servers = program_image(
-            [f"registry.k8s.io/{name}:v{version}" for name in _SERVERS], "kubernetes", "/usr/local/bin/kubernetes", links
+            [f"registry.k8s.io/{name}:v{version}" for name in _SERVERS],
+            "kubernetes",
+            "/usr/local/bin/kubernetes",
+            links,
         )
         proxy_layers = [network, *servers.layers]
         storage = parts["local-path-provisioner"]
@@ -101,17 +115,21 @@ async def _write_preload(version: str, engine: Engine, work: Path, target: Path,
             servers,
             oci.Tagged(
                 [f"registry.k8s.io/kube-proxy:v{version}"],
-                oci.configuration(proxy_layers, ["/usr/local/bin/kube-proxy"]), proxy_layers,
+                oci.configuration(proxy_layers, ["/usr/local/bin/kube-proxy"]),
+                proxy_layers,
             ),
             oci.Tagged(
                 [f"sluice.local/node-network:v{parts['node-network'].version}"],
-                oci.configuration([network], []), [network],
+                oci.configuration([network], []),
+                [network],
             ),
             program_image([f"registry.k8s.io/etcd:{_ETCD_TAG}"], "etcd", "/usr/local/bin/etcd"),
             program_image([f"registry.k8s.io/coredns/coredns:v{parts['coredns'].version}"], "coredns", "/coredns"),
             program_image([f"registry.k8s.io/pause:{tag}" for tag in _PAUSE_TAGS], "pause", "/pause"),
-            program_image([f"sluice.local/local-path-provisioner:v{storage.version}"], storage.name, f"/{storage.name}"),
-        ]  # fmt: skip
+            program_image(
+                [f"sluice.local/local-path-provisioner:v{storage.version}"], storage.name, f"/{storage.name}"
+            ),
+        ]
 
     flat = await _flattened(engine, await in_engine(engine, parts["node-network"]), work, bench)
     images = await anyio.to_thread.run_sync(tagged, flat)
@@ -135,18 +153,37 @@ async def _commit_preloaded(engine: Engine, machine: str, preload: Path, target:
     await engine.docker("rm", "--force", "--volumes", name, check=False)
     try:
         await engine.docker(
-            "create", "--name", name, "--privileged", "--volume", "/preload", "--entrypoint", "/bin/sh", machine,
-            "-c", _PRELOAD,
-        )  # fmt: skip
+            "create",
+            "--name",
+            name,
+            "--privileged",
+            "--volume",
+            "/preload",
+            "--entrypoint",
+            "/bin/sh",
+            machine,
+            "-c",
+            _PRELOAD,
+        )
         await engine.docker("cp", preload, f"{name}:/preload.tar", deadline_seconds=300)
         await engine.docker(
-            "start", "--attach", name, deadline_seconds=600, log=bench.log, on_line=bench.say,
+            "start",
+            "--attach",
+            name,
+            deadline_seconds=600,
+            log=bench.log,
+            on_line=bench.say,
             what="preloading the control plane's images",
-        )  # fmt: skip
+        )
         committed = await engine.docker(
-            "commit", "--change", 'ENTRYPOINT ["/usr/local/bin/entrypoint", "/sbin/init"]', "--change", "CMD []", name,
+            "commit",
+            "--change",
+            'ENTRYPOINT ["/usr/local/bin/entrypoint", "/sbin/init"]',
+            "--change",
+            "CMD []",
+            name,
             deadline_seconds=300,
-        )  # fmt: skip
+        )
         await engine.docker(
             "save", "--output", target, committed.stdout.strip(), deadline_seconds=600, what="saving the node image"
         )

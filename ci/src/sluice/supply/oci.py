@@ -80,7 +80,11 @@ def write_layout(folder: Path, config: bytes, layers: Sequence[Layer]) -> str:
             "mediaType": "application/vnd.oci.image.manifest.v1+json",
             "config": _descriptor(blobs, config, "application/vnd.oci.image.config.v1+json"),
             "layers": [
-                {"mediaType": "application/vnd.oci.image.layer.v1.tar", "digest": layer.diff_id, "size": layer.size_bytes}
+                {
+                    "mediaType": "application/vnd.oci.image.layer.v1.tar",
+                    "digest": layer.diff_id,
+                    "size": layer.size_bytes,
+                }
                 for layer in layers
             ],
         }

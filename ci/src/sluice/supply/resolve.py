@@ -14,8 +14,16 @@ from sluice.ports import Progress
 from sluice.supply import artifact, debian, go, node_image, oci, upstream
 from sluice.supply.cache import Cache, digest_of, key_of, size_of
 from sluice.supply.catalog import (
-    DebianRecipe, DebootstrapRecipe, Entry, FilesRecipe, GoRecipe, LinkRecipe, NodeRecipe, dependencies,
-)  # fmt: skip
+    DebianRecipe,
+    DebootstrapRecipe,
+    Entry,
+    FilesRecipe,
+    GoRecipe,
+    LinkRecipe,
+    NodeRecipe,
+    dependencies,
+)
+from sluice.supply.slots import Slots
 from sluice.supply.workbench import GetEngine, Workbench
 
 Mode = Literal["auto", "upstream", "source"]
@@ -25,13 +33,22 @@ class Supply:
     """The components of a catalog, each obtained on its first use.
 
     `auto` asks each upstream host once, with a short timeout, and builds from source what cannot be had there.
-    At most two builds run side by side: while one links on one core, the other compiles on the next.
+    At most `parallel` builds run side by side, what stands first in the catalog first: two by default, for while one
+    links on one core, the other compiles on the next.
     """
 
     def __init__(
-        self, catalog: Mapping[str, Entry], cache: Cache, *, mode: Mode, engine: GetEngine, progress: Progress,
-        logs: Path, lock: upstream.Lock | None = None, parallel: int = 2,
-    ) -> None:  # fmt: skip
+        self,
+        catalog: Mapping[str, Entry],
+        cache: Cache,
+        *,
+        mode: Mode,
+        engine: GetEngine,
+        progress: Progress,
+        logs: Path,
+        lock: upstream.Lock | None = None,
+        parallel: int = 2,
+    ) -> None:
         self.catalog = catalog
         self.cache = cache
         self._mode = mode
@@ -39,7 +56,8 @@ class Supply:
         self._progress = progress
         self._logs = logs
         self._lock = lock or upstream.Lock()
-        self._slots = anyio.Semaphore(parallel)
+        self._slots = Slots(parallel)
+        self._rank = {name: rank for rank, name in enumerate(catalog)}
         self._one_at_a_time = {name: anyio.Lock() for name in catalog}
         self._probing: dict[str, anyio.Lock] = {}
         self._obtained: dict[str, Component] = {}
@@ -89,7 +107,9 @@ class Supply:
     def _entry(self, name: str) -> Entry:
         if name not in self.catalog:
             raise SupplyError(
-                f"no component named {name!r}", seen=name, expected=", ".join(self.catalog),
+                f"no component named {name!r}",
+                seen=name,
+                expected=", ".join(self.catalog),
                 next_command="./nox -s supply -- --list",
             )
         return self.catalog[name]
@@ -110,7 +130,8 @@ class Supply:
         if how == "source" and entry.source is None:
             raise SupplyError(
                 f"{entry.name} {entry.version} can only be had upstream, which is out of reach",
-                seen=f"no answer from {upstream.host_of(entry)}", expected="a registry in reach",
+                seen=f"no answer from {upstream.host_of(entry)}",
+                expected="a registry in reach",
                 next_command="./nox -s doctor",
             )
         needed = dependencies(entry) if how == "source" else (("crane",) if entry.upstream_image() else ())
@@ -121,7 +142,7 @@ class Supply:
                 return found
             if how == "source" and isinstance(entry.source, DebianRecipe | NodeRecipe):
                 await self._engine()  # may need a component itself, and so a slot: not to be asked for inside one
-            async with self._slots:
+            async with self._slots.taken(self._rank[entry.name]):
                 return await self._make(entry, how, key, parts)
 
     async def _make(self, entry: Entry, how: How, key: str, parts: Mapping[str, Component]) -> Component:
@@ -131,7 +152,10 @@ class Supply:
         try:
             with self.cache.workspace(entry.name) as into:
                 bench = Workbench(
-                    cache_root=self.cache.root, log=self._logs / f"{entry.name}.log", parts=parts, engine=self._engine,
+                    cache_root=self.cache.root,
+                    log=self._logs / f"{entry.name}.log",
+                    parts=parts,
+                    engine=self._engine,
                     say=lambda text: self._progress.update(task, text),
                 )
                 digest = await self._run(entry, how, into, bench)

@@ -50,6 +50,8 @@ def _extract(component: Component, target: Path) -> None:
                     mark.write_text(component.digest)
                     return
     raise SupplyError(
-        f"the image of {component.name} holds no program of that name", seen=str(artifact.layout(component)),
-        expected=f"an executable file named {component.name}", next_command="./nox -s clean -- --cache",
+        f"the image of {component.name} holds no program of that name",
+        seen=str(artifact.layout(component)),
+        expected=f"an executable file named {component.name}",
+        next_command="./nox -s clean -- --cache",
     )

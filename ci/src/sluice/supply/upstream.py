@@ -40,7 +40,9 @@ class Lock:
         entries = self._read()
         if entries.setdefault(address, digest) != digest:
             raise DigestMismatch(
-                f"{address} is locked to another digest", seen=digest, expected=entries[address],
+                f"{address} is locked to another digest",
+                seen=digest,
+                expected=entries[address],
                 next_command=f"remove its line from {self._path.name} if the change is meant",
             )
         temporary = self._path.with_suffix(f".{os.getpid()}")
@@ -57,7 +59,9 @@ class Lock:
             cause = str(error)
         if cause:
             raise SupplyError(
-                f"{self._path} cannot be read", seen=cause, expected="a JSON object of address to digest",
+                f"{self._path} cannot be read",
+                seen=cause,
+                expected="a JSON object of address to digest",
                 next_command=f"git checkout {self._path.name}",
             )
         return {str(address): str(digest) for address, digest in entries.items()}
@@ -117,7 +121,9 @@ async def _pull(entry: Entry, into: Path, bench: Workbench, lock: Lock) -> str:
         form, target = ("oci", into / "oci") if entry.form == "image" else ("tarball", into / "image.tar")
         await run(
             [crane, "pull", *platform, f"--format={form}", reference, target],
-            deadline_seconds=_PULL_SECONDS, log=bench.log, on_line=bench.say,
+            deadline_seconds=_PULL_SECONDS,
+            log=bench.log,
+            on_line=bench.say,
         )
     except (CommandFailed, NotReady) as error:
         said = error.seen if isinstance(error, CommandFailed) else str(error)
@@ -133,7 +139,9 @@ def _check_layout(entry: Entry, folder: Path, digest: str) -> None:
     seen = oci.layout_digest(folder)
     if seen != digest:
         raise DigestMismatch(
-            f"{entry.name}: another image arrived than was asked for", seen=seen, expected=digest,
+            f"{entry.name}: another image arrived than was asked for",
+            seen=seen,
+            expected=digest,
             next_command="ask the registry's owner; nothing was kept",
         )
     for blob in (folder / "blobs" / "sha256").iterdir():
@@ -141,7 +149,9 @@ def _check_layout(entry: Entry, folder: Path, digest: str) -> None:
             found = hashlib.file_digest(file, "sha256").hexdigest()
         if found != blob.name:
             raise DigestMismatch(
-                f"{entry.name}: a layer is not what its name says", seen=found, expected=blob.name,
+                f"{entry.name}: a layer is not what its name says",
+                seen=found,
+                expected=blob.name,
                 next_command="run this again; nothing was kept",
             )
 
@@ -150,20 +160,39 @@ def _registry_error(entry: Entry, image: str, said: str, locked: str | None) -> 
     last = said.strip().splitlines()[-1].strip() if said.strip() else "no answer"
     again = "run this again; nothing was kept"
     if "unexpected EOF" in said or "content length" in said.lower():
-        return Truncated(f"{entry.name}: the transfer of {image} broke off", seen=last, expected="the whole image",
-                         next_command=again)  # fmt: skip
+        return Truncated(
+            f"{entry.name}: the transfer of {image} broke off",
+            seen=last,
+            expected="the whole image",
+            next_command=again,
+        )
     if "checksum" in said or "does not match" in said or "verifying" in said:
-        return DigestMismatch(f"{entry.name}: {image} is not what its digest says", seen=last,
-                              expected="content of the digest that is locked", next_command=again)  # fmt: skip
+        return DigestMismatch(
+            f"{entry.name}: {image} is not what its digest says",
+            seen=last,
+            expected="content of the digest that is locked",
+            next_command=again,
+        )
     if any(word in said for word in ("connection refused", "no such host", "i/o timeout", "dial tcp", "deadline")):
-        return Unreachable(f"{entry.name}: {image} cannot be reached", seen=last, expected="an answer of the registry",
-                           next_command="./nox -s supply -- --supply source")  # fmt: skip
+        return Unreachable(
+            f"{entry.name}: {image} cannot be reached",
+            seen=last,
+            expected="an answer of the registry",
+            next_command="./nox -s supply -- --supply source",
+        )
     if locked and any(word in said for word in ("MANIFEST_UNKNOWN", "NAME_UNKNOWN", "NOT_FOUND", "404")):
-        return DigestMismatch(f"{entry.name}: the registry has no image of the digest that is locked for {image}",
-                              seen=last, expected=locked, next_command=f"remove its line from {LOCK.name} if the "
-                              "change is meant; nothing was kept")  # fmt: skip
-    return SupplyError(f"{entry.name}: the registry refused {image}", seen=last, expected="the image",
-                       next_command="check `upstream` of the component in catalog.toml")  # fmt: skip
+        return DigestMismatch(
+            f"{entry.name}: the registry has no image of the digest that is locked for {image}",
+            seen=last,
+            expected=locked,
+            next_command=f"remove its line from {LOCK.name} if the change is meant; nothing was kept",
+        )
+    return SupplyError(
+        f"{entry.name}: the registry refused {image}",
+        seen=last,
+        expected="the image",
+        next_command="check `upstream` of the component in catalog.toml",
+    )
 
 
 async def _download(entry: Entry, into: Path, bench: Workbench, lock: Lock) -> str:
@@ -189,18 +218,24 @@ async def _download(entry: Entry, into: Path, bench: Workbench, lock: Lock) -> s
         status = error.response.status_code
         if status == 429 or status >= 500:
             raise Unreachable(
-                f"{entry.name}: {address} is not to be had now", seen=f"HTTP {status}", expected="HTTP 200",
+                f"{entry.name}: {address} is not to be had now",
+                seen=f"HTTP {status}",
+                expected="HTTP 200",
                 next_command="run this again later, or ./nox -s supply -- --supply source",
             ) from None
         raise SupplyError(
-            f"{entry.name}: {address} was refused", seen=f"HTTP {status}", expected="HTTP 200",
+            f"{entry.name}: {address} was refused",
+            seen=f"HTTP {status}",
+            expected="HTTP 200",
             next_command="check `upstream` of the component in catalog.toml",
         ) from None
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         if begun:
             raise _truncated(entry, received, announced, f"{type(error).__name__}: {error}") from None
         raise Unreachable(
-            f"{entry.name}: {address} cannot be reached", seen=f"{type(error).__name__}: {error}", expected="HTTP 200",
+            f"{entry.name}: {address} cannot be reached",
+            seen=f"{type(error).__name__}: {error}",
+            expected="HTTP 200",
             next_command="./nox -s supply -- --supply source",
         ) from None
     if announced is not None and received != announced:
@@ -209,7 +244,9 @@ async def _download(entry: Entry, into: Path, bench: Workbench, lock: Lock) -> s
     expected = lock.get(address)
     if expected not in (None, digest):
         raise DigestMismatch(
-            f"{entry.name}: {address} is not the file that was locked", seen=digest, expected=str(expected),
+            f"{entry.name}: {address} is not the file that was locked",
+            seen=digest,
+            expected=str(expected),
             next_command="ask its makers; nothing was kept",
         )
     _place(entry, target, into)
@@ -219,7 +256,8 @@ async def _download(entry: Entry, into: Path, bench: Workbench, lock: Lock) -> s
 
 def _truncated(entry: Entry, received: int, announced: int | None, cause: str) -> Truncated:
     return Truncated(
-        f"{entry.name}: {entry.upstream_archive()} arrived in part", seen=f"{received} bytes, {cause}",
+        f"{entry.name}: {entry.upstream_archive()} arrived in part",
+        seen=f"{received} bytes, {cause}",
         expected=f"{announced} bytes" if announced is not None else "the whole file",
         next_command="run this again; nothing was kept",
     )
@@ -241,7 +279,9 @@ def _place(entry: Entry, download: Path, into: Path) -> None:
                 target.write_bytes(source.read())
         except (tarfile.TarError, KeyError, AssertionError, EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise SupplyError(
-                f"{entry.name}: no {member} in {entry.upstream_archive()}", seen=str(error), expected=member,
+                f"{entry.name}: no {member} in {entry.upstream_archive()}",
+                seen=str(error),
+                expected=member,
                 next_command="check `member` of the component in catalog.toml",
             ) from None
         download.unlink()

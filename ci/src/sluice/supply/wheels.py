@@ -11,9 +11,24 @@ from sluice.supply.cache import Cache, digest_of, key_of, size_of
 
 _DOWNLOAD_SECONDS = 900
 # What the images hold: CPython of the base image, glibc of its Debian.
-_PLATFORM = ("--python-version", "3.11", "--implementation", "cp", "--abi", "cp311", "--abi", "abi3", "--abi", "none",
-             "--platform", "manylinux2014_x86_64", "--platform", "manylinux_2_28_x86_64",
-             "--platform", "manylinux_2_34_x86_64")  # fmt: skip
+_PLATFORM = (
+    "--python-version",
+    "3.11",
+    "--implementation",
+    "cp",
+    "--abi",
+    "cp311",
+    "--abi",
+    "abi3",
+    "--abi",
+    "none",
+    "--platform",
+    "manylinux2014_x86_64",
+    "--platform",
+    "manylinux_2_28_x86_64",
+    "--platform",
+    "manylinux_2_34_x86_64",
+)
 
 
 async def wheelhouse(lock: Path, cache: Cache, progress: Progress, logs: Path) -> Path:
@@ -32,11 +47,28 @@ async def wheelhouse(lock: Path, cache: Cache, progress: Progress, logs: Path) -
         try:
             with cache.workspace(name) as into:
                 await run(
-                    [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps",
-                     "--only-binary", ":all:", *_PLATFORM, "--require-hashes", "--requirement", lock, "--dest", into],
-                    deadline_seconds=_DOWNLOAD_SECONDS, log=logs / f"{name}.log", what=f"downloading the {task}",
+                    [
+                        sys.executable,
+                        "-m",
+                        "pip",
+                        "download",
+                        "--quiet",
+                        "--disable-pip-version-check",
+                        "--no-deps",
+                        "--only-binary",
+                        ":all:",
+                        *_PLATFORM,
+                        "--require-hashes",
+                        "--requirement",
+                        lock,
+                        "--dest",
+                        into,
+                    ],
+                    deadline_seconds=_DOWNLOAD_SECONDS,
+                    log=logs / f"{name}.log",
+                    what=f"downloading the {task}",
                     on_line=lambda line: progress.update(task, line.strip()),
-                )  # fmt: skip
+                )
                 seconds = round(time.monotonic() - started, 1)
                 made = Component(name, key, "source", digest_of(into), str(into), size_of(into), seconds)
                 done = cache.publish(into, key, made)

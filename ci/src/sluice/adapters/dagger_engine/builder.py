@@ -3,15 +3,15 @@
 import shutil
 import tarfile
 from collections.abc import Awaitable, Callable, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import anyio
 import dagger
 
 from sluice.adapters.dagger_engine import base_stage
+from sluice.adapters.dagger_engine.failures import as_command_failed
 from sluice.adapters.process import run
 from sluice.domain import Image
-from sluice.errors import CommandFailed
 from sluice.supply import oci
 from sluice.supply.cache import digest_of
 
@@ -19,7 +19,8 @@ from sluice.supply.cache import digest_of
 Deliver = Callable[[str, Path, str], Awaitable[Image]]
 
 _FILES = ".sluice-base.tar"
-_TAIL_LINES = 12
+_PUSH_SECONDS = 300
+_FLATTEN_SECONDS = 120
 
 
 class EngineBuilder:
@@ -30,14 +31,14 @@ class EngineBuilder:
     """
 
     def __init__(
-        self, client: dagger.Client, deliver: Deliver, *, work: Path, crane: Path, bases: Mapping[str, Path] | None = None,
-        say: Callable[[str], None] = lambda _: None,
+        self, client: dagger.Client, deliver: Deliver, *, work: Path, crane: Path, bases: Mapping[str, Path],
+        say: Callable[[str], None],
     ) -> None:  # fmt: skip
         self._client = client
         self._deliver = deliver
         self._work = work
         self._crane = crane
-        self._bases = bases or {}
+        self._bases = bases
         self._say = say
         self._flattening = anyio.Lock()
 
@@ -57,10 +58,13 @@ class EngineBuilder:
             # Uncompressed: layers travel over loopback, where packing and unpacking would take longer.
             await built.as_tarball(
                 forced_compression=dagger.ImageLayerCompression.UNCOMPRESSED,
-                media_types=dagger.ImageMediaTypes.OCI_MEDIA_TYPES,
+                media_types=dagger.ImageMediaTypes.OCIMediaTypes,
             ).export(str(archive))
         except dagger.QueryError as error:
-            raise _failed(name, error) from None
+            raise as_command_failed(
+                f"building the image of {name} failed", error, expected="an image",
+                next_command=f"mend services/{name}/Dockerfile or what it copies",
+            ) from None  # fmt: skip
         shutil.rmtree(layout, ignore_errors=True)
         await anyio.to_thread.run_sync(_unpack, archive, layout)
         self._say(f"{name}: {oci.layout_digest(layout)[:19]}")
@@ -84,7 +88,7 @@ class EngineBuilder:
                 temporary = flat.with_suffix(".tmp")
                 await run(
                     [self._crane, "export", "-", temporary], stdin=await anyio.Path(archive).read_bytes(),
-                    deadline_seconds=120, what=f"flattening {archive.name}",
+                    deadline_seconds=_FLATTEN_SECONDS, what=f"flattening {archive.name}",
                 )  # fmt: skip
                 temporary.rename(flat)
         return flat
@@ -112,24 +116,23 @@ def into_registry(crane: Path, address: str) -> Deliver:
         digest = oci.layout_digest(layout)
         path = repository.partition("/")[2]
         await run(
-            [crane, "push", "--insecure", layout, f"{address}/{path}:latest"], deadline_seconds=300, what=f"pushing {name}"
-        )
+            [crane, "push", "--insecure", layout, f"{address}/{path}:latest"], deadline_seconds=_PUSH_SECONDS,
+            what=f"pushing {name}",
+        )  # fmt: skip
         return Image(name, repository, digest, oci.layout_size(layout))
 
     return deliver
 
 
 def _unpack(archive: Path, layout: Path) -> None:
+    """Take a layout out of its tar: plain files only, and none whose name leads out of the folder."""
     with tarfile.open(archive) as tar:
-        tar.extractall(layout, filter="data")
-
-
-def _failed(name: str, error: dagger.QueryError) -> CommandFailed:
-    status, said = 1, str(error)
-    if isinstance(error, dagger.ExecError):
-        status, said = error.exit_code, error.stderr or error.stdout or str(error)
-    return CommandFailed(
-        f"building the image of {name} failed with exit status {status}", status=status,
-        seen="\n            ".join(said.strip().splitlines()[-_TAIL_LINES:]), expected="an image",
-        next_command=f"mend services/{name}/Dockerfile or what it copies",
-    )  # fmt: skip
+        for member in tar:
+            name = PurePosixPath(member.name)
+            content = tar.extractfile(member)
+            if content is None or name.is_absolute() or ".." in name.parts:
+                continue
+            target = layout / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with target.open("wb") as out:
+                shutil.copyfileobj(content, out)

@@ -35,7 +35,7 @@ def images(
     ).directory(_IMAGES)  # fmt: skip
 
 
-def tests(
+def checked(
     client: dagger.Client, source: dagger.Directory, *, supply: str = "auto", offline: dagger.Directory | None = None
 ) -> dagger.Container:
     """Return a toolbox in which everything that needs no cluster has passed."""

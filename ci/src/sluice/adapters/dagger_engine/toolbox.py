@@ -25,7 +25,9 @@ def machine(client: dagger.Client, offline: dagger.Directory | None = None) -> d
     """
     start = client.container()
     start = start.import_(offline.file("base.tar")) if offline else start.from_(_MACHINE_IMAGE)
-    install = f"apt-get update -q && apt-get install -qy --no-install-recommends {_PACKAGES} && rm -rf /var/lib/apt/lists/*"
+    install = (
+        f"apt-get update -q && apt-get install -qy --no-install-recommends {_PACKAGES} && rm -rf /var/lib/apt/lists/*"
+    )
     return start.with_env_variable("DEBIAN_FRONTEND", "noninteractive").with_exec(["sh", "-euc", install])
 
 

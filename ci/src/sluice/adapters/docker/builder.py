@@ -22,7 +22,9 @@ class DockerBuilder:
     `records` remembers content → digest, so that an unchanged service costs one question to the registry.
     """
 
-    def __init__(self, engine: Engine, registry: LocalRegistry, records: Path, logs: Path, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, engine: Engine, registry: LocalRegistry, records: Path, logs: Path, say: Callable[[str], None]
+    ) -> None:
         self._engine = engine
         self._registry = registry
         self._records = records
@@ -40,14 +42,28 @@ class DockerBuilder:
         arguments = [word for key, value in build_args.items() for word in ("--build-arg", f"{key}={value}")]
         await self._engine.docker(
             # Everything is in the context: a build that reached for the network would not be repeatable.
-            "build", "--network", "none", "--label", f"{OWNER_LABEL}=sluice", *arguments, "--tag", tag, context,
-            deadline_seconds=_BUILD_SECONDS, log=log, on_line=self._say, what=f"building the image of {name}",
-        )  # fmt: skip
+            "build",
+            "--network",
+            "none",
+            "--label",
+            f"{OWNER_LABEL}=sluice",
+            *arguments,
+            "--tag",
+            tag,
+            context,
+            deadline_seconds=_BUILD_SECONDS,
+            log=log,
+            on_line=self._say,
+            what=f"building the image of {name}",
+        )
         pushed = await self._engine.docker("push", tag, deadline_seconds=_PUSH_SECONDS, log=log, what=f"pushing {name}")
         digest = re.search(r"digest: (sha256:[0-9a-f]{64})", pushed.stdout + pushed.tail)
         if digest is None:
             raise CommandFailed(
-                f"pushing {name} gave no digest", status=0, seen=pushed.tail, expected="digest: sha256:…",
+                f"pushing {name} gave no digest",
+                status=0,
+                seen=pushed.tail,
+                expected="digest: sha256:…",
                 next_command=f"read {log}",
             )
         size = await self._engine.docker("image", "inspect", "--format", "{{.Size}}", tag)

@@ -26,14 +26,26 @@ class Engine:
         self._log_dir = log_dir
 
     async def docker(
-        self, *args: str | Path, deadline_seconds: float = 120, check: bool = True, log: Path | None = None,
-        on_line: Callable[[str], None] | None = None, what: str = "", stdin: bytes | None = None,
+        self,
+        *args: str | Path,
+        deadline_seconds: float = 120,
+        check: bool = True,
+        log: Path | None = None,
+        on_line: Callable[[str], None] | None = None,
+        what: str = "",
+        stdin: bytes | None = None,
     ) -> Completed:
         """Run one docker command; errors as in `process.run`."""
         # The classic builder is in every engine; BuildKit needs a plug-in that Debian's package leaves out.
         return await run(
-            ["docker", *args], deadline_seconds=deadline_seconds, check=check, log=log, on_line=on_line, stdin=stdin,
-            what=what or f"docker {args[0]}", env={"DOCKER_BUILDKIT": "0", "DOCKER_CLI_HINTS": "false"},
+            ["docker", *args],
+            deadline_seconds=deadline_seconds,
+            check=check,
+            log=log,
+            on_line=on_line,
+            stdin=stdin,
+            what=what or f"docker {args[0]}",
+            env={"DOCKER_BUILDKIT": "0", "DOCKER_CLI_HINTS": "false"},
         )
 
     async def image_id(self, reference: str) -> str | None:
@@ -82,19 +94,24 @@ async def ensure_engine(
     cure = "apt-get install docker.io && service docker start"
     if not host.is_root():
         raise HostError(
-            "no Docker engine answers, and this user may not start one", seen=f"uid {os.geteuid()}",
+            "no Docker engine answers, and this user may not start one",
+            seen=f"uid {os.geteuid()}",
             expected="a running engine (docker info), or root on Debian or Ubuntu to start one",
             next_command=f"sudo sh -c '{cure}'  then  sudo usermod -aG docker $USER",
         )
     if not may_install:
         raise HostError(
-            "no Docker engine answers, and --no-install forbids starting one", seen="docker info failed",
-            expected="a running engine", next_command=cure,
+            "no Docker engine answers, and --no-install forbids starting one",
+            seen="docker info failed",
+            expected="a running engine",
+            next_command=cure,
         )
     if not _daemon_program():
         if not host.is_debian():
             raise HostError(
-                "no Docker engine on this host", seen="no dockerd on PATH", expected="Docker 20.10 or newer",
+                "no Docker engine on this host",
+                seen="no dockerd on PATH",
+                expected="Docker 20.10 or newer",
                 next_command="install Docker for this distribution, start it, then run this again",
             )
         say("no Docker engine here: installing Debian's docker.io (refuse with --no-install)")
@@ -110,7 +127,10 @@ async def install_packages(*packages: str, log: Path) -> None:
     await run(["apt-get", *wait_for_lock, "update", "-q"], deadline_seconds=_INSTALL_SECONDS, env=env, log=log)
     await run(
         ["apt-get", *wait_for_lock, "install", "-qy", "--no-install-recommends", *packages],
-        deadline_seconds=_INSTALL_SECONDS, env=env, log=log, what=f"apt-get install {' '.join(packages)}",
+        deadline_seconds=_INSTALL_SECONDS,
+        env=env,
+        log=log,
+        what=f"apt-get install {' '.join(packages)}",
     )
 
 
@@ -137,8 +157,10 @@ async def _start(state_dir: Path, capped_runc: Callable[[], Path], say: Callable
         if daemon.poll() is not None or time.monotonic() > deadline:
             tail = log.read_text(errors="replace").strip().splitlines()[-4:]
             raise HostError(
-                "the Docker engine did not start", seen=" | ".join(tail) or "no output",
-                expected=f"an answer to docker info within {_START_SECONDS} s", next_command=f"read {log}",
+                "the Docker engine did not start",
+                seen=" | ".join(tail) or "no output",
+                expected=f"an answer to docker info within {_START_SECONDS} s",
+                next_command=f"read {log}",
             )
         await anyio.sleep(0.3)
 
@@ -161,7 +183,9 @@ async def stop_own_engine(state_dir: Path, say: Callable[[str], None]) -> bool:
     while Path(f"/proc/{pid}").exists():
         if time.monotonic() > deadline:
             raise NotReady(
-                "the Docker engine does not stop", seen=f"pid {pid} still runs after 30 s", expected="its end",
+                "the Docker engine does not stop",
+                seen=f"pid {pid} still runs after 30 s",
+                expected="its end",
                 next_command=f"kill {pid}",
             )
         await anyio.sleep(0.2)

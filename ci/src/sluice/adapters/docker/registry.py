@@ -37,31 +37,57 @@ class LocalRegistry:
         if not host.port_is_free(self._port):
             raise HostError(
                 f"port {self._port} is taken, the local registry cannot listen on it",
-                seen="another program listens there", expected="a free port",
+                seen="another program listens there",
+                expected="a free port",
                 next_command="SLUICE_CLUSTER_REGISTRY_PORT=5002 ./nox -s e2e  (or registry_port under [cluster] in "
                 "sluice.toml)",
             )
         await self._engine.docker("volume", "create", "--label", f"{OWNER_LABEL}=sluice", self.container)
         await self._engine.docker(
-            "run", "--detach", "--name", self.container, "--label", f"{OWNER_LABEL}=sluice", "--restart", "no",
-            "--publish", f"127.0.0.1:{self._port}:5000", "--volume", f"{self.container}:/var/lib/registry", image,
+            "run",
+            "--detach",
+            "--name",
+            self.container,
+            "--label",
+            f"{OWNER_LABEL}=sluice",
+            "--restart",
+            "no",
+            "--publish",
+            f"127.0.0.1:{self._port}:5000",
+            "--volume",
+            f"{self.container}:/var/lib/registry",
+            image,
             what="starting the local registry",
-        )  # fmt: skip
-        await until(self._answers, deadline_seconds=30, what=f"the local registry on {self.host}",
-                    next_command=f"docker logs {self.container}")  # fmt: skip
+        )
+        await until(
+            self._answers,
+            deadline_seconds=30,
+            what=f"the local registry on {self.host}",
+            next_command=f"docker logs {self.container}",
+        )
 
     async def join(self, node: str) -> None:
         """Let a node pull from it under the name that this host pushes to."""
         joined = await self._engine.docker("network", "connect", _NETWORK, self.container, check=False)
         if joined.status != 0 and "already exists" not in joined.tail:
-            raise ClusterError("the local registry cannot join kind's network", seen=joined.tail,
-                               expected="the network kind", next_command="docker network ls")  # fmt: skip
+            raise ClusterError(
+                "the local registry cannot join kind's network",
+                seen=joined.tail,
+                expected="the network kind",
+                next_command="docker network ls",
+            )
         folder = f"/etc/containerd/certs.d/{self.host}"
         hosts = f'[host."http://{self.container}:5000"]\n  capabilities = ["pull", "resolve"]\n'
         await self._engine.docker(
-            "exec", "--interactive", node, "sh", "-c", f"mkdir -p '{folder}' && cat > '{folder}/hosts.toml'",
-            stdin=hosts.encode(), what="telling the node where the registry is",
-        )  # fmt: skip
+            "exec",
+            "--interactive",
+            node,
+            "sh",
+            "-c",
+            f"mkdir -p '{folder}' && cat > '{folder}/hosts.toml'",
+            stdin=hosts.encode(),
+            what="telling the node where the registry is",
+        )
 
     async def push(self, component: Component, crane: Path) -> Image:
         """Push a component's image; what the registry holds already does not travel. Returns it by digest."""
@@ -70,8 +96,10 @@ class LocalRegistry:
         repository = f"{self.host}/{component.name}"
         if not await self.holds(repository, digest):
             await run(
-                [crane, "push", layout, f"{repository}:{component.version}"], deadline_seconds=300,
-                what=f"pushing {component.name}", next_command=f"docker logs {self.container}",
+                [crane, "push", layout, f"{repository}:{component.version}"],
+                deadline_seconds=300,
+                what=f"pushing {component.name}",
+                next_command=f"docker logs {self.container}",
             )
         return Image(component.name, repository, digest, oci.layout_size(layout))
 
@@ -82,13 +110,17 @@ class LocalRegistry:
             async with httpx.AsyncClient(timeout=10, trust_env=False) as client:
                 answer = await client.head(
                     f"http://{self.host}/v2/{name}/manifests/{digest}",
-                    headers={"Accept": "application/vnd.oci.image.manifest.v1+json, "
-                             "application/vnd.docker.distribution.manifest.v2+json"},
-                )  # fmt: skip
+                    headers={
+                        "Accept": "application/vnd.oci.image.manifest.v1+json, "
+                        "application/vnd.docker.distribution.manifest.v2+json"
+                    },
+                )
         except httpx.HTTPError as error:
             raise ClusterError(
-                f"the local registry on {self.host} does not answer", seen=f"{type(error).__name__}: {error}",
-                expected="an answer", next_command=f"docker logs {self.container}",
+                f"the local registry on {self.host} does not answer",
+                seen=f"{type(error).__name__}: {error}",
+                expected="an answer",
+                next_command=f"docker logs {self.container}",
             ) from None
         return answer.status_code == 200
 
@@ -104,7 +136,9 @@ class LocalRegistry:
     async def remove(self) -> bool:
         """Remove the registry and what it holds, if it is ours. Returns whether there was anything."""
         existed = await self.stop()
-        held = await self._engine.docker("volume", "inspect", "--format", "{{json .Labels}}", self.container, check=False)
+        held = await self._engine.docker(
+            "volume", "inspect", "--format", "{{json .Labels}}", self.container, check=False
+        )
         ours = held.status == 0 and (existed or f'"{OWNER_LABEL}":"sluice"' in held.stdout)
         if ours:
             await self._engine.docker("volume", "rm", self.container)

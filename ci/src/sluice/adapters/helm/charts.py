@@ -15,7 +15,7 @@ _HELM_SECONDS = 180
 
 
 class Helm:
-    """Helm against one cluster. `work` holds copies of the charts, `logs` what Helm said and the values it was given."""
+    """Helm against one cluster. `work` holds copies of the charts, `logs` what Helm said and the values given."""
 
     def __init__(self, helm: Path, kubeconfig: Path, charts: Path, work: Path, logs: Path) -> None:
         self._helm = helm
@@ -25,7 +25,13 @@ class Helm:
         self._logs = logs
 
     async def install(
-        self, release: str, chart: str, namespace: str, *, values: Mapping[str, object], value_files: Sequence[Path] = ()
+        self,
+        release: str,
+        chart: str,
+        namespace: str,
+        *,
+        values: Mapping[str, object],
+        value_files: Sequence[Path] = (),
     ) -> ChartRelease:
         """Install or upgrade a release of the chart at `chart` (a folder below the source tree).
 
@@ -38,22 +44,43 @@ class Helm:
         log = self._logs / f"helm-{release}.log"
         try:
             done = await run(
-                [self._helm, "upgrade", release, folder, "--install", "--namespace", namespace, "--create-namespace",
-                 "--kubeconfig", self._kubeconfig, "--output", "json", "--history-max", "5", *files],
-                deadline_seconds=_HELM_SECONDS, log=log, what=f"helm upgrade {release}",
+                [
+                    self._helm,
+                    "upgrade",
+                    release,
+                    folder,
+                    "--install",
+                    "--namespace",
+                    namespace,
+                    "--create-namespace",
+                    "--kubeconfig",
+                    self._kubeconfig,
+                    "--output",
+                    "json",
+                    "--history-max",
+                    "5",
+                    *files,
+                ],
+                deadline_seconds=_HELM_SECONDS,
+                log=log,
+                what=f"helm upgrade {release}",
                 env=self._environment(),
-            )  # fmt: skip
+            )
         except CommandFailed as error:
             raise ChartError(
-                f"the chart {chart} does not install as {release}", seen=error.seen, expected="a release",
+                f"the chart {chart} does not install as {release}",
+                seen=error.seen,
+                expected="a release",
                 next_command=f"helm template {release} {chart} --values {given}",
             ) from None
         try:
-            answer = json.loads(done.stdout[done.stdout.find("{"):])
+            answer = json.loads(done.stdout[done.stdout.find("{") :])
             return ChartRelease(release, namespace, int(answer["version"]))
         except (ValueError, KeyError, TypeError):
             raise ChartError(
-                f"helm upgrade {release} did not tell the release", seen=done.tail[-300:], expected="JSON with `version`",
+                f"helm upgrade {release} did not tell the release",
+                seen=done.tail[-300:],
+                expected="JSON with `version`",
                 next_command=f"read {log}",
             ) from None
 
@@ -61,8 +88,12 @@ class Helm:
         """Copy a chart and put the library beside it, as `helm dependency build` would into the tree."""
         source = self._charts / chart
         if not (source / "Chart.yaml").is_file():
-            raise ChartError(f"no chart at {chart}", seen="no Chart.yaml", expected="a chart",
-                             next_command="see `chart` in the service's service.toml")  # fmt: skip
+            raise ChartError(
+                f"no chart at {chart}",
+                seen="no Chart.yaml",
+                expected="a chart",
+                next_command="see `chart` in the service's service.toml",
+            )
         target = below / source.name  # a copy for each release: services may share a chart, and go side by side
         shutil.rmtree(target, ignore_errors=True)
         shutil.copytree(source, target)
@@ -81,10 +112,18 @@ def _dependencies(chart: str, source: Path) -> list[tuple[str, Path]]:
         listed = yaml.safe_load((source / "Chart.yaml").read_text(encoding="utf-8")).get("dependencies") or []
         found = [(str(one["name"]), str(one.get("repository", ""))) for one in listed]
     except (yaml.YAMLError, AttributeError, TypeError, KeyError) as error:
-        raise ChartError(f"{chart}/Chart.yaml cannot be read", seen=f"{type(error).__name__}: {error}",
-                         expected="a chart of apiVersion v2", next_command=f"helm lint {chart}") from None  # fmt: skip
+        raise ChartError(
+            f"{chart}/Chart.yaml cannot be read",
+            seen=f"{type(error).__name__}: {error}",
+            expected="a chart of apiVersion v2",
+            next_command=f"helm lint {chart}",
+        ) from None
     for name, repository in found:
         if not repository.startswith("file://") or not (source / repository.removeprefix("file://")).is_dir():
-            raise ChartError(f"the chart {chart} depends on {name}, which is not in the tree", seen=repository or "nothing",
-                             expected="file://… that leads to a chart's folder", next_command=f"mend {chart}/Chart.yaml")  # fmt: skip
+            raise ChartError(
+                f"the chart {chart} depends on {name}, which is not in the tree",
+                seen=repository or "nothing",
+                expected="file://… that leads to a chart's folder",
+                next_command=f"mend {chart}/Chart.yaml",
+            )
     return [(name, source / repository.removeprefix("file://")) for name, repository in found]

@@ -71,13 +71,19 @@ class KindCluster:
                 await self._kind_create(node_image, config, on_line)
             found = await self._engine.container(self.node)
             self._write_mark(str(found["Id"]) if found else None, node_image)
-            await until(self._node_not_ready, deadline_seconds=_READY_SECONDS, what=f"the node {self.node}",
-                        next_command=f"docker exec {self.node} journalctl -u kubelet")  # fmt: skip
+            await until(
+                self._node_not_ready,
+                deadline_seconds=_READY_SECONDS,
+                what=f"the node {self.node}",
+                next_command=f"docker exec {self.node} journalctl -u kubelet",
+            )
         except CommandFailed as error:
             await self._keep_node_logs()
             await self.delete()
             raise ClusterError(
-                "kind could not make the cluster", seen=error.seen, expected="a cluster",
+                "kind could not make the cluster",
+                seen=error.seen,
+                expected="a cluster",
                 next_command=f"read {self._log} and {self._log.with_suffix('.node.log')}",
             ) from None
         except BaseException:
@@ -90,25 +96,52 @@ class KindCluster:
         """Delete the cluster if it is ours; returns whether there was one."""
         existed = await self.owned()
         if existed:
-            await run([self._kind, "delete", "cluster", "--name", self.name, "--kubeconfig", self.kubeconfig],
-                      deadline_seconds=120, log=self._log, what="kind delete cluster")  # fmt: skip
+            await run(
+                [self._kind, "delete", "cluster", "--name", self.name, "--kubeconfig", self.kubeconfig],
+                deadline_seconds=120,
+                log=self._log,
+                what="kind delete cluster",
+            )
         self._mark.unlink(missing_ok=True)
         self.kubeconfig.unlink(missing_ok=True)
         return existed
 
     async def _kind_create(self, node_image: str, config: str, on_line: Callable[[str], None]) -> None:
         await run(
-            [self._kind, "create", "cluster", "--name", self.name, "--image", node_image, "--config", "-",
-             "--kubeconfig", self.kubeconfig, "--wait", "0s", "--retain"],  # what failed is looked into, then deleted
-            stdin=config.encode(), deadline_seconds=_CREATE_SECONDS, log=self._log,
-            on_line=lambda line: on_line(line.strip()), what="kind create cluster",
-        )  # fmt: skip
+            [
+                self._kind,
+                "create",
+                "cluster",
+                "--name",
+                self.name,
+                "--image",
+                node_image,
+                "--config",
+                "-",
+                "--kubeconfig",
+                self.kubeconfig,
+                "--wait",
+                "0s",
+                "--retain",
+            ],  # what failed is looked into, then deleted
+            stdin=config.encode(),
+            deadline_seconds=_CREATE_SECONDS,
+            log=self._log,
+            on_line=lambda line: on_line(line.strip()),
+            what="kind create cluster",
+        )
 
     async def _keep_node_logs(self) -> None:
         await self._engine.docker(
-            "exec", self.node, "journalctl", "--no-pager", "--lines", "400", check=False,
+            "exec",
+            self.node,
+            "journalctl",
+            "--no-pager",
+            "--lines",
+            "400",
+            check=False,
             log=self._log.with_suffix(".node.log"),
-        )  # fmt: skip
+        )
 
     async def _not_healthy(self) -> str | None:
         try:

@@ -3,8 +3,14 @@
 import yaml
 
 
-def kind_config(*, from_source: bool, short_capabilities: bool, coredns_version: str, api_address: str,
-                api_names: tuple[str, ...] = ()) -> str:  # fmt: skip
+def kind_config(
+    *,
+    from_source: bool,
+    short_capabilities: bool,
+    coredns_version: str,
+    api_address: str,
+    api_names: tuple[str, ...] = (),
+) -> str:
     """Return the YAML for a cluster of one node.
 
     `from_source`: the node image is ours, which brings its own pod network. `short_capabilities`: the kubelet

@@ -21,9 +21,7 @@ def refusal(response: httpx.Response) -> str:
 def refused(response: httpx.Response, what: str, message: str = "") -> ClusterError:
     """The error to raise for a response that is not a success; `what` is what was asked for."""
     message = message or refusal(response) or response.text[:300] or "no message"
-    hint = (
-        " (are the credentials of the kubeconfig still valid?)" if response.status_code in (401, 403) else ""
-    )
+    hint = " (are the credentials of the kubeconfig still valid?)" if response.status_code in (401, 403) else ""
     return ClusterError(
         f"the API server refused {what}",
         seen=f"{response.status_code}: {message}{hint}",

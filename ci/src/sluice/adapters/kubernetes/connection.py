@@ -55,9 +55,7 @@ def _load(kubeconfig: Path, context: str) -> Configuration:
         raise ClusterError(
             f"the kubeconfig {kubeconfig} cannot be used",
             seen=str(error).splitlines()[0] if str(error) else type(error).__name__,
-            expected=f"a kubeconfig with the context {context}"
-            if context
-            else "a kubeconfig with a current context",
+            expected=f"a kubeconfig with the context {context}" if context else "a kubeconfig with a current context",
             next_command=next_command,
         ) from None
     if configuration.host.startswith("https") and not configuration.api_key and not configuration.cert_file:

@@ -42,7 +42,8 @@ class Manifests:
                     # kustomize takes relative paths only
                     "resources": [os.path.relpath(folder.resolve(), overlay.resolve())],
                     "images": [
-                        {"name": name, "newName": image.repository, "digest": image.digest} for name, image in images.items()
+                        {"name": name, "newName": image.repository, "digest": image.digest}
+                        for name, image in images.items()
                     ],
                 }
             )
@@ -55,9 +56,11 @@ class Manifests:
         """Create a secret unless it is there; its values travel on stdin and are written nowhere."""
         self.secrets += values.values()
         manifest = {
-            "apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": namespace},
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": name, "namespace": namespace},
             "stringData": dict(values),
-        }  # fmt: skip
+        }
         try:
             await self._run(["create", "--filename", "-"], f"creating the secret {name}", json.dumps(manifest).encode())
         except ChartError as error:
@@ -67,9 +70,13 @@ class Manifests:
     async def _run(self, words: list[str], what: str, stdin: bytes | None = None) -> None:
         try:
             await run(
-                [self._kubectl, "--kubeconfig", self._kubeconfig, *words], deadline_seconds=_APPLY_SECONDS, stdin=stdin,
-                log=self._log, what=what,
-            )  # fmt: skip
+                [self._kubectl, "--kubeconfig", self._kubeconfig, *words],
+                deadline_seconds=_APPLY_SECONDS,
+                stdin=stdin,
+                log=self._log,
+                what=what,
+            )
         except CommandFailed as error:
-            raise ChartError(f"{what} failed", seen=error.seen, expected="the API server's consent",
-                             next_command=f"read {self._log}") from None  # fmt: skip
+            raise ChartError(
+                f"{what} failed", seen=error.seen, expected="the API server's consent", next_command=f"read {self._log}"
+            ) from None

@@ -93,9 +93,7 @@ def rollout(kind: str, item: Object) -> Rollout:
         done, detail = _daemonset(status)
     else:
         wanted = 1 if spec.get("replicas") is None else int(spec["replicas"])
-        done, detail = (
-            _deployment(status, wanted) if kind == "deployment" else _statefulset(spec, status, wanted)
-        )
+        done, detail = _deployment(status, wanted) if kind == "deployment" else _statefulset(spec, status, wanted)
     return Rollout(
         namespace=item["metadata"]["namespace"],
         kind=_KINDS[kind],

@@ -128,24 +128,16 @@ def culprit(pod: PodState) -> ContainerState | None:
 def describe(container: ContainerState) -> str:
     """One line on why a container is not ready."""
     parts = [f"container {container.name} is {container.state}"]
-    parts += (
-        [f"{container.reason}: {container.message}".strip(": ")]
-        if container.reason or container.message
-        else []
-    )
+    parts += [f"{container.reason}: {container.message}".strip(": ")] if container.reason or container.message else []
     parts += [f"exit code {container.exit_code}"] if container.exit_code is not None else []
-    parts += (
-        [f"restarted {container.restarts} times, last: {container.last_exit}"] if container.restarts else []
-    )
+    parts += [f"restarted {container.restarts} times, last: {container.last_exit}"] if container.restarts else []
     if container.state == "running" and not container.ready:
         parts.append("it runs, its readiness or startup probe does not pass")
     return ", ".join(parts)
 
 
 def _last_event(events: Sequence[ClusterEvent], name: str, *, prefix: bool = False) -> list[str]:
-    about = [
-        event for event in events if event.name == name or (prefix and event.name.startswith(name + "-"))
-    ]
+    about = [event for event in events if event.name == name or (prefix and event.name.startswith(name + "-"))]
     chosen = [event for event in about if event.warning] or about
     return [f"last event: {chosen[-1].reason}: {chosen[-1].message}"] if chosen else []
 

@@ -22,9 +22,7 @@ class ServiceProxy:
         self._client = client
         self._name = f"{namespace}/{service}:{port}"
         # Without a scheme the API server guesses by the port's name.
-        self._prefix = (
-            f"api/v1/namespaces/{quote(namespace)}/services/{quote(f'{scheme}:{service}:{port}')}/proxy/"
-        )
+        self._prefix = f"api/v1/namespaces/{quote(namespace)}/services/{quote(f'{scheme}:{service}:{port}')}/proxy/"
 
     def __repr__(self) -> str:
         return f"ServiceProxy({self._name})"

@@ -80,11 +80,7 @@ class LokiLogs:
 
 def _entries(streams: Any) -> list[_Entry]:
     """The lines of all streams in the order of time; Loki groups them by stream."""
-    entries = [
-        (int(at), dict(stream["stream"]), str(text))
-        for stream in streams
-        for at, text, *_ in stream["values"]
-    ]
+    entries = [(int(at), dict(stream["stream"]), str(text)) for stream in streams for at, text, *_ in stream["values"]]
     return sorted(entries, key=lambda entry: entry[0])
 
 

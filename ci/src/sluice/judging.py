@@ -1,0 +1,140 @@
+"""What becomes of a run when its work is over or broken: evidence, its bundle after a failure, the report."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from sluice.adapters.kubernetes.connection import connect
+from sluice.adapters.kubernetes.service_proxy import ServiceProxy
+from sluice.adapters.kubernetes.workloads import ApiWorkloads
+from sluice.adapters.loki.client import LokiLogs
+from sluice.adapters.prometheus.client import PrometheusMetrics
+from sluice.domain import Cluster, Evidence, Images, Source, SuiteResults, Verdict, dump
+from sluice.errors import SluiceError
+from sluice.masking import masker
+from sluice.policy import Policy
+from sluice.report import page
+from sluice.run import Run
+from sluice.settings import Settings
+from sluice.steps import collect_evidence, gather_failure
+from sluice.supply.resolve import Supply
+
+_SHOWN_BYTES = 64 * 1024
+_SETTLE_SECONDS = 20
+
+
+class Judge:
+    """Reads the cluster and writes the run's folder. `secrets` gives what nothing that is written may hold."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        run: Run,
+        policy: Policy,
+        supply: Supply,
+        *,
+        kubeconfig: Path,
+        suites: Sequence[str],
+        secrets: Callable[[], tuple[str, ...]],
+    ) -> None:
+        self._settings = settings
+        self._run = run
+        self._policy = policy
+        self._supply = supply
+        self._kubeconfig = kubeconfig
+        self._suites = tuple(suites)
+        self._secrets = secrets
+
+    async def gather_failure(self) -> tuple[str, ...]:
+        """After a failure: pod states, events and logs, if there is a cluster to ask; raises nothing."""
+        if not self._kubeconfig.exists():
+            return ()
+        try:
+            async with connect(self._kubeconfig) as client:
+                return await gather_failure.gather_failure(
+                    ApiWorkloads(client),
+                    self._run.folder,
+                    deadline_seconds=self._settings.deadlines.evidence,
+                    secrets=self._secrets(),
+                )
+        except SluiceError as error:
+            self._run.progress.update("gather failure", str(error).splitlines()[0])
+            return ()
+
+    async def collect_evidence(
+        self,
+        source: Source | None,
+        images: Images,
+        cluster: Cluster | None,
+        results: SuiteResults | None,
+        failures: Sequence[str],
+    ) -> Evidence:
+        """Everything that was measured, written as evidence.json."""
+        spaces = self._settings.namespaces
+        results = await self._settled(results)
+        facts = collect_evidence.RunFacts(
+            run_id=self._run.id,
+            started=self._run.started,
+            runtime="docker",
+            source=source,
+            images=images,
+            cluster=cluster,
+            components=self._supply.obtained,
+            steps=tuple(self._run.timings),
+            suites=self._suites,
+            results=results,
+            failures=tuple(failures),
+            secrets=self._secrets(),
+        )
+        collect = partial(
+            collect_evidence.collect_evidence,
+            facts,
+            policy=self._policy,
+            namespace=spaces.services,
+            evidence_dir=self._run.folder,
+            ended=time.time(),
+            deadline_seconds=self._settings.deadlines.evidence * 0.8,
+            say=partial(self._run.progress.update, "collect evidence"),
+        )
+        if results is None or not self._kubeconfig.exists():
+            evidence = await collect(metrics=None, logs=None)
+        else:
+            async with connect(self._kubeconfig) as client:
+                metrics = PrometheusMetrics(ServiceProxy(client, spaces.monitoring, "prometheus", 9090))
+                logs = LokiLogs(ServiceProxy(client, spaces.logging, "loki", 3100))
+                evidence = await collect(metrics=metrics, logs=logs)
+        (self._run.folder / "evidence.json").write_bytes(dump(evidence))
+        return evidence
+
+    async def _settled(self, results: SuiteResults | None) -> SuiteResults | None:
+        """The results with a window that ends after the last scrape and shipment of what the suites did."""
+        if results is None or not self._kubeconfig.exists():
+            return results
+        async with connect(self._kubeconfig) as client:
+            metrics = PrometheusMetrics(ServiceProxy(client, self._settings.namespaces.monitoring, "prometheus", 9090))
+            ended = await collect_evidence.settled(
+                metrics,
+                since=results.ended,
+                namespace=self._settings.namespaces.services,
+                deadline_seconds=_SETTLE_SECONDS,
+            )
+        return replace(results, ended=ended)
+
+    def write_report(self, evidence: Evidence, verdict: Verdict) -> None:
+        """verdict.json and report.html beside the evidence."""
+        (self._run.folder / "verdict.json").write_bytes(dump(verdict))
+        logs = {name: _tail(self._run.folder / name) for name in evidence.files if name.endswith((".log", ".txt"))}
+        shown = page.render(evidence, verdict, logs, mask=masker(self._secrets()))
+        (self._run.folder / "report.html").write_text(shown, encoding="utf-8")
+
+
+def _tail(path: Path) -> str:
+    """The end of a text file, for the report; an empty text where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - _SHOWN_BYTES))
+            return file.read().decode(errors="replace")
+    except OSError:
+        return ""

@@ -1,0 +1,136 @@
+"""install_charts: which chart gets which values, images by digest only, passwords that nobody sees."""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sluice.domain import ChartRelease, Image, Service
+from sluice.errors import NotReady, SourceError
+from sluice.steps.install_charts import (
+    Installer,
+    install_fixture,
+    install_logging,
+    install_monitoring,
+    install_service,
+    prepare,
+)
+
+pytestmark = pytest.mark.anyio
+LOKI = Image("loki", "localhost:5001/loki", "sha256:1")
+SERVICE = Service("backend", "", "services/backend", 8000, "helm/backend", "backend", ("postgresql",))
+
+
+class Recorder:
+    """Implements Charts, Manifests and RolledOut; `done` has everything in order."""
+
+    def __init__(self) -> None:
+        self.done: list[tuple[Any, ...]] = []
+        self.values: Mapping[str, Any] = {}
+        self.secrets: dict[str, Mapping[str, str]] = {}
+        self.never = False
+
+    async def install(
+        self, release: str, chart: str, namespace: str, *, values: Mapping[str, object], value_files: Sequence[Path] = ()
+    ) -> ChartRelease:
+        self.done.append(("install", release, chart, namespace, [file.name for file in value_files]))
+        self.values = values
+        return ChartRelease(release, namespace, 1)
+
+    async def apply(self, path: Path, *, server_side: bool = True) -> None:
+        self.done.append(("apply", path.name))
+
+    async def apply_fixture(self, folder: Path, images: Mapping[str, Image], namespace: str) -> None:
+        self.done.append(("fixture", folder.name, {name: image.reference for name, image in images.items()}, namespace))
+
+    async def ensure_secret(self, name: str, namespace: str, values: Mapping[str, str]) -> None:
+        self.done.append(("secret", name, namespace))
+        self.secrets[name] = values
+
+    async def __call__(self, namespace: str, *, expect: Sequence[str] = (), selector: str = "") -> None:
+        self.done.append(("rolled out", namespace, list(expect), selector))
+        if self.never:
+            raise NotReady("loki-0 is not ready")
+
+
+@pytest.fixture
+def recorder() -> Recorder:
+    return Recorder()
+
+
+@pytest.fixture
+def installer(tmp_path: Path, recorder: Recorder) -> Installer:
+    (tmp_path / "values").mkdir()
+    (tmp_path / "values" / "service.yaml").write_text("")
+    (tmp_path / "k8s-fixtures" / "postgresql").mkdir(parents=True)
+    (tmp_path / "k8s-fixtures" / "postgresql" / "kustomization.yaml").write_text("")
+    return Installer(tmp_path, recorder, recorder, recorder, tmp_path / "values")
+
+
+async def test_namespaces_come_before_definitions(installer: Installer, recorder: Recorder, tmp_path: Path) -> None:
+    await prepare(installer, tmp_path / "definitions")
+    assert recorder.done == [("apply", "namespaces.yaml"), ("apply", "definitions")]
+
+
+async def test_monitoring_is_up_when_what_the_operator_makes_is(installer: Installer, recorder: Recorder) -> None:
+    release = await install_monitoring(installer, "watch", {"prometheus": LOKI}, None)
+    assert release == ChartRelease("monitoring", "watch", 1)
+    assert recorder.done == [
+        ("install", "monitoring", "helm/monitoring", "watch", []),
+        ("rolled out", "watch", ["watch/StatefulSet/prometheus-k8s", "watch/StatefulSet/alertmanager-main"], ""),
+    ]
+    assert recorder.values == {"images": {"prometheus": {"repository": "localhost:5001/loki", "digest": "sha256:1"}}}
+
+
+async def test_grafana_comes_with_a_secret_of_its_own(installer: Installer, recorder: Recorder) -> None:
+    await install_monitoring(installer, "watch", {}, Image("grafana", "r/grafana", "sha256:2"))
+    assert recorder.done[0] == ("secret", "grafana", "watch")
+    assert recorder.values["grafana"] == {"enabled": True}
+    assert recorder.values["images"]["grafana"]["digest"] == "sha256:2"
+    assert recorder.secrets["grafana"]["password"] not in str(recorder.values)
+
+
+async def test_logging_waits_for_everything_of_its_namespace(installer: Installer, recorder: Recorder) -> None:
+    await install_logging(installer, "logs", {"loki": LOKI})
+    assert recorder.done == [("install", "logging", "helm/logging", "logs", []), ("rolled out", "logs", [], "")]
+
+
+async def test_what_does_not_come_up_fails_the_step(installer: Installer, recorder: Recorder) -> None:
+    recorder.never = True
+    with pytest.raises(NotReady, match="loki-0"):
+        await install_logging(installer, "logs", {"loki": LOKI})
+
+
+async def test_a_fixture_gets_a_new_password_each_time_and_its_image_by_digest(
+    installer: Installer, recorder: Recorder
+) -> None:
+    image = Image("postgresql", "r/postgresql", "sha256:3")
+    passwords = set()
+    for _ in range(2):
+        await install_fixture(installer, "postgresql", "default", image)
+        passwords.add(recorder.secrets["postgresql"]["password"])
+    assert len(passwords) == 2
+    assert all(re.fullmatch(r"[A-Za-z0-9_-]{32}", password) for password in passwords)
+    assert recorder.done[:2] == [
+        ("secret", "postgresql", "default"),
+        ("fixture", "postgresql", {"postgresql": "r/postgresql@sha256:3"}, "default"),
+    ]
+
+
+async def test_a_fixture_that_is_not_there_is_told_before_anything_is_made(
+    installer: Installer, recorder: Recorder
+) -> None:
+    with pytest.raises(SourceError, match="requires 'kafka', and k8s-fixtures/kafka has no kustomization.yaml"):
+        await install_fixture(installer, "kafka", "default", LOKI)
+    assert recorder.done == []
+
+
+async def test_a_service_is_waited_for_by_itself(installer: Installer, recorder: Recorder) -> None:
+    await install_service(installer, SERVICE, "default", Image("backend", "r/backend", "sha256:4"))
+    assert recorder.done == [
+        ("install", "backend", "helm/backend", "default", ["service.yaml"]),
+        ("rolled out", "default", ["default/Deployment/backend"], "app.kubernetes.io/instance=backend"),
+    ]
+    assert recorder.values == {"image": {"repository": "r/backend", "digest": "sha256:4"}}
