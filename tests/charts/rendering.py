@@ -11,9 +11,7 @@ import pytest
 import yaml
 
 REPOSITORY = Path(__file__).parents[2]
-CHARTS = tuple(
-    sorted(path.parent.name for path in REPOSITORY.glob("helm/*/Chart.yaml") if path.parent.name != "lib")
-)
+CHARTS = tuple(sorted(path.parent.name for path in REPOSITORY.glob("helm/*/Chart.yaml") if path.parent.name != "lib"))
 PROFILES = ("local", "oke", "aks", "gke")
 NAMESPACES = {"monitoring": "monitoring", "logging": "logging"}
 DIGEST = "sha256:" + 64 * "a"
@@ -72,7 +70,7 @@ def optional_tool(name: str) -> Path:
 
 def run(*command: str | Path, stdin: str = "") -> subprocess.CompletedProcess[str]:
     """Run a program to its end, at most a minute."""
-    return subprocess.run(  # noqa: S603
+    return subprocess.run(
         [str(word) for word in command], input=stdin, capture_output=True, text=True, timeout=60, check=False
     )
 
@@ -82,10 +80,7 @@ def images_of(values: Mapping[str, Any]) -> dict[str, Any]:
     if "image" in values:
         return {"image": {"repository": "registry:5000/sluice/service", "digest": DIGEST}}
     return {
-        "images": {
-            name: {"repository": f"registry:5000/sluice/{name}", "digest": DIGEST}
-            for name in values["images"]
-        }
+        "images": {name: {"repository": f"registry:5000/sluice/{name}", "digest": DIGEST} for name in values["images"]}
     }
 
 

@@ -77,10 +77,7 @@ class Schemas:
         if schema is None:
             return [f"{title(manifest)}: no schema for {manifest.get('apiVersion')} {manifest.get('kind')}"]
         validator = Draft4Validator(schema, registry=self.registry)
-        return [
-            f"{title(manifest)}: {error.json_path}: {error.message}"
-            for error in validator.iter_errors(manifest)
-        ]
+        return [f"{title(manifest)}: {error.json_path}: {error.message}" for error in validator.iter_errors(manifest)]
 
 
 def _custom_resources(crd: Manifest) -> dict[tuple[str, str], Schema]:

@@ -34,9 +34,7 @@ def test_loki_accepts_its_configuration(helm: Helm, tmp_path: Path, profile: str
 
 def test_loki_refuses_a_key_that_it_does_not_know(helm: Helm, tmp_path: Path) -> None:
     file = tmp_path / "loki.yaml"
-    file.write_text(
-        config_map(helm, "loki").replace("retention_period", "retention_perion"), encoding="utf-8"
-    )
+    file.write_text(config_map(helm, "loki").replace("retention_period", "retention_perion"), encoding="utf-8")
     assert run(optional_tool("loki"), "-verify-config", f"-config.file={file}").returncode != 0
 
 
@@ -89,7 +87,7 @@ def _through_promtail(helm: Helm, folder: Path, lines: list[str]) -> list[tuple[
     file.write_text(yaml.safe_dump(config), encoding="utf-8")
     command = [str(optional_tool("promtail")), f"-config.file={file}", "-stdin", "-dry-run", "-inspect=false"]
     found: list[tuple[dict[str, str], str]] = []
-    with subprocess.Popen(  # noqa: S603
+    with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as process:
         deadline = threading.Timer(30, process.kill)
@@ -116,9 +114,7 @@ def _through_promtail(helm: Helm, folder: Path, lines: list[str]) -> list[tuple[
         ("--set", "alertmanager.webhook.urlSecret=receiver"),
     ],
 )
-def test_alertmanager_accepts_its_configuration(
-    helm: Helm, tmp_path: Path, arguments: tuple[str, ...]
-) -> None:
+def test_alertmanager_accepts_its_configuration(helm: Helm, tmp_path: Path, arguments: tuple[str, ...]) -> None:
     secret = manifest(helm.manifests("monitoring", "local", *arguments), "Secret", "alertmanager-config")
     file = tmp_path / "alertmanager.yaml"
     file.write_text(secret["stringData"]["alertmanager.yaml"], encoding="utf-8")
@@ -129,9 +125,7 @@ def test_alertmanager_accepts_its_configuration(
 def test_alertmanager_sends_to_the_webhook_that_is_given(helm: Helm) -> None:
     url = "http://receiver.default:8080/alerts"
     manifests = helm.manifests("monitoring", "local", "--set", f"alertmanager.webhook.url={url}")
-    config = yaml.safe_load(
-        manifest(manifests, "Secret", "alertmanager-config")["stringData"]["alertmanager.yaml"]
-    )
+    config = yaml.safe_load(manifest(manifests, "Secret", "alertmanager-config")["stringData"]["alertmanager.yaml"])
     assert config["route"]["receiver"] == "webhook"
     assert config["receivers"][-1] == {
         "name": "webhook",

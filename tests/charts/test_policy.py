@@ -87,9 +87,7 @@ def test_the_policy_accepts_what_is_right() -> None:
         ({}, {"args": ["--prometheus-config-reloader=quay.io/reloader:v1"]}, "digest"),
     ],
 )
-def test_the_policy_refuses_what_is_wrong(
-    pod: dict[str, object], container: dict[str, object], rule: str
-) -> None:
+def test_the_policy_refuses_what_is_wrong(pod: dict[str, object], container: dict[str, object], rule: str) -> None:
     workload = Workload("example", LABELS, POD | pod, (CONTAINER | container,), ())
     assert rule in {name for name, _ in broken(workload)}
 

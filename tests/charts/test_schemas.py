@@ -77,9 +77,7 @@ def test_the_check_accepts_what_is_right(schemas: Schemas, text: str) -> None:
         (PROMETHEUS, "metadata.label", {}, "label"),
     ],
 )
-def test_the_check_refuses_what_is_wrong(
-    schemas: Schemas, text: str, path: str, value: object, expected: str
-) -> None:
+def test_the_check_refuses_what_is_wrong(schemas: Schemas, text: str, path: str, value: object, expected: str) -> None:
     manifest: Manifest = copy.deepcopy(documents(text)[0])
     *parents, last = path.split(".")
     place = manifest

@@ -49,9 +49,7 @@ def test_a_misspelt_value_is_refused_by_name(helm: Helm, chart: str) -> None:
 
 @pytest.mark.parametrize("key", ["repository", "digest"])
 @pytest.mark.parametrize(("chart", "path"), image_paths())
-def test_an_image_without_digest_is_refused_with_the_cure(
-    helm: Helm, chart: str, path: str, key: str
-) -> None:
+def test_an_image_without_digest_is_refused_with_the_cure(helm: Helm, chart: str, path: str, key: str) -> None:
     enable = ["--set", "grafana.enabled=true"] if path == "images.grafana" else []
     result = helm.try_template(chart, "local", *enable, "--set", f"{path}.{key}=")
     assert result.returncode != 0
@@ -99,6 +97,4 @@ def test_a_profile_holds_overrides_only(chart: str, profile: str) -> None:
 def test_a_service_chart_is_thin(chart: str) -> None:
     """A service's templates only name those of helm/lib: what one service gains, all gain."""
     for template in sorted((REPOSITORY / "helm" / chart / "templates").iterdir()):
-        assert re.fullmatch(r'\{\{ include "lib\.[a-z]+" \. \}\}\n', template.read_text(encoding="utf-8")), (
-            template
-        )
+        assert re.fullmatch(r'\{\{ include "lib\.[a-z]+" \. \}\}\n', template.read_text(encoding="utf-8")), template

@@ -106,9 +106,7 @@ def test_prometheus_takes_the_monitors_and_rules_of_every_namespace(helm: Helm) 
 
 def test_every_rule_file_becomes_a_prometheus_rule(helm: Helm) -> None:
     files = {path.stem for path in (helm.charts / "monitoring" / "rules").glob("*.yaml")}
-    manifests = helm.manifests(
-        "monitoring", "local", "--set", "rules.runbookBaseUrl=https://example.org/main/"
-    )
+    manifests = helm.manifests("monitoring", "local", "--set", "rules.runbookBaseUrl=https://example.org/main/")
     rules = of_kind(manifests, "PrometheusRule")
     assert {rule["metadata"]["name"] for rule in rules} == files
     for rule in rules:

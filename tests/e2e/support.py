@@ -96,9 +96,7 @@ class Backend:
 
 def shown(response: httpx.Response, status: int) -> dict[str, Any]:
     """The JSON object of a response, after its status was checked."""
-    assert response.status_code == status, (
-        f"expected {status}, got {response.status_code}: {response.text[:500]}"
-    )
+    assert response.status_code == status, f"expected {status}, got {response.status_code}: {response.text[:500]}"
     body = response.json()
     assert isinstance(body, dict), f"expected an object, got {response.text[:500]}"
     return body

@@ -34,11 +34,9 @@ def promtool(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     folder = os.environ.get("SLUICE_BIN", "")
     program = Path(folder) / "promtool"
     if not folder or not program.exists():
-        pytest.fail(
-            f"promtool is not in SLUICE_BIN ({folder!r}); run ./nox -s tests, which builds it and sets that"
-        )
+        pytest.fail(f"promtool is not in SLUICE_BIN ({folder!r}); run ./nox -s tests, which builds it and sets that")
     command = [str(program), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)  # noqa: S603
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
 
 def test_there_are_rules() -> None:

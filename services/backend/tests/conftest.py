@@ -15,6 +15,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+
 from backend.models import Base
 from backend.service import MIGRATIONS, build
 from backend.settings import BackendSettings
@@ -105,9 +106,7 @@ def postgresql() -> Iterator[Postgresql]:
         shutil.chown(server.password_file, server.user)
     try:
         authentication = ["--auth=scram-sha-256", "--username=postgres", "--pwfile=password"]
-        server.run(
-            "initdb", "-D", "data", "--no-sync", "--encoding=UTF8", "--locale=C.UTF-8", *authentication
-        )
+        server.run("initdb", "-D", "data", "--no-sync", "--encoding=UTF8", "--locale=C.UTF-8", *authentication)
         server.start()
         yield server
         server.stop()

@@ -8,11 +8,12 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import text
+
 from backend.service import MIGRATIONS, build
 from backend.settings import BackendSettings
 from servicekit.database import create_engine
 from servicekit.migrate import MigrationError, lock_key, migrate
-from sqlalchemy import text
 
 pytestmark = [pytest.mark.anyio, pytest.mark.contract]
 
@@ -72,9 +73,7 @@ async def test_migrating_waits_for_a_database_that_comes_late(postgresql: Any) -
     assert await execute(settings, "SELECT count(*) FROM tasks") == [0]
 
 
-async def test_a_wrong_password_is_the_reported_cause_without_the_password(
-    postgresql: Any, tmp_path: Path
-) -> None:
+async def test_a_wrong_password_is_the_reported_cause_without_the_password(postgresql: Any, tmp_path: Path) -> None:
     wrong = tmp_path / "password"
     wrong.write_text("not-the-password")
     settings = postgresql.settings(database_password_file=wrong, migration_timeout_seconds=0.6)
@@ -90,9 +89,7 @@ async def test_a_restart_is_a_503_and_then_forgotten(postgresql: Any) -> None:
     transport = httpx.ASGITransport(service.app)
     async with (
         service.app.router.lifespan_context(service.app),
-        httpx.AsyncClient(
-            transport=transport, base_url="http://backend", headers={"X-User-ID": "ann"}
-        ) as client,
+        httpx.AsyncClient(transport=transport, base_url="http://backend", headers={"X-User-ID": "ann"}) as client,
     ):
         path = (await client.post(TASKS, json={"title": "kept", "tags": ["a"]})).headers["location"]
         await asyncio.to_thread(postgresql.stop)
@@ -117,15 +114,11 @@ async def test_stopping_closes_the_pool(postgresql: Any) -> None:
     settings = await new_database(postgresql, "stopped")
     await migrate(settings, service="backend", scripts=MIGRATIONS)
     service = build(settings)
-    sessions = (
-        "SELECT count(*) FROM pg_stat_activity WHERE datname = 'stopped' AND application_name = 'backend'"
-    )
+    sessions = "SELECT count(*) FROM pg_stat_activity WHERE datname = 'stopped' AND application_name = 'backend'"
     transport = httpx.ASGITransport(service.app)
     async with (
         service.app.router.lifespan_context(service.app),
-        httpx.AsyncClient(
-            transport=transport, base_url="http://backend", headers=ANN, trust_env=False
-        ) as client,
+        httpx.AsyncClient(transport=transport, base_url="http://backend", headers=ANN, trust_env=False) as client,
     ):
         assert (await client.get(TASKS)).status_code == 200
         assert await execute(postgresql.settings(), sessions) == [1]
@@ -160,9 +153,7 @@ async def test_statements_that_take_too_long_are_a_503(postgresql: Any) -> None:
     blocker = create_engine(settings, application="tests", pooled=False)
     async with (
         service.app.router.lifespan_context(service.app),
-        httpx.AsyncClient(
-            transport=transport, base_url="http://backend", headers={"X-User-ID": "ann"}
-        ) as client,
+        httpx.AsyncClient(transport=transport, base_url="http://backend", headers={"X-User-ID": "ann"}) as client,
     ):
         async with blocker.begin() as connection:
             await connection.execute(text("LOCK TABLE tasks IN ACCESS EXCLUSIVE MODE"))

@@ -22,9 +22,7 @@ DEADLINE_SECONDS = 30
 SERVICES = Path(__file__).parents[2]
 PROVOKED = {"X-User-ID": "ann", "X-Request-ID": "provoked"}
 # One client for all: making one reads the machine's certificates, which takes longer than a request.
-HTTP = httpx.Client(
-    trust_env=False, timeout=DEADLINE_SECONDS, limits=httpx.Limits(max_keepalive_connections=0)
-)
+HTTP = httpx.Client(trust_env=False, timeout=DEADLINE_SECONDS, limits=httpx.Limits(max_keepalive_connections=0))
 
 
 def environment(database: Path, **values: object) -> dict[str, str]:
@@ -78,9 +76,7 @@ def process(migrated_sqlite: Path, tmp_path: Path, port: int) -> Iterator[subpro
         text=True,
     ) as process:
         try:
-            until(
-                lambda: process.poll() is not None or status(port, "/readyz") == 200, "the backend is ready"
-            )
+            until(lambda: process.poll() is not None or status(port, "/readyz") == 200, "the backend is ready")
             yield process
         finally:
             process.kill()
@@ -112,10 +108,7 @@ def test_sigterm_lets_requests_finish_and_exits_with_0(process: subprocess.Popen
         slow = pool.submit(slow_request, port)
         until(lambda: established(port), "the slow request is on its way")
         assert status(port, "/healthz") == 200
-        assert (
-            HTTP.post(f"http://127.0.0.1:{port}/faults/error?marker=find-me", headers=PROVOKED).status_code
-            == 500
-        )
+        assert HTTP.post(f"http://127.0.0.1:{port}/faults/error?marker=find-me", headers=PROVOKED).status_code == 500
         process.send_signal(signal.SIGTERM)
         until(lambda: status(port, "/readyz") == 503, "readiness fails while the service still answers")
         assert status(port, "/healthz") == 200, "a draining service is alive"
@@ -150,9 +143,7 @@ def run(*arguments: str, **values: object) -> tuple[int, list[dict[str, Any]]]:
 
 
 def test_bad_settings_exit_with_2_and_are_all_named() -> None:
-    code, log = run(
-        "migrate", HTTP_PORT="http", DATABASE_URL="", DATABASE_HOST="db", FAULTS_ENABLED="perhaps"
-    )
+    code, log = run("migrate", HTTP_PORT="http", DATABASE_URL="", DATABASE_HOST="db", FAULTS_ENABLED="perhaps")
     assert code == 2
     (line,) = log
     assert (line["level"], line["message"]) == ("ERROR", "bad settings")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+
 from backend.service import build
 from backend.settings import BackendSettings
 
@@ -34,9 +35,7 @@ async def test_the_error_is_a_500_that_hides_the_marker(migrated_sqlite: Path) -
     assert "find-me" not in response.text
 
 
-@pytest.mark.parametrize(
-    ("seconds", "status"), [("0", 200), ("5.1", 422), ("-1", 422), ("nan", 422), ("inf", 422)]
-)
+@pytest.mark.parametrize(("seconds", "status"), [("0", 200), ("5.1", 422), ("-1", 422), ("nan", 422), ("inf", 422)])
 async def test_the_delay_is_bounded(migrated_sqlite: Path, seconds: str, status: int) -> None:
     async with faulty(migrated_sqlite, enabled=True) as client:
         response = await client.post("/faults/delay", params={"seconds": seconds})

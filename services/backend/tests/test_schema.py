@@ -10,12 +10,13 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
+from sqlalchemy import Connection, inspect
+
 from backend.models import Base
 from backend.service import MIGRATIONS
 from backend.settings import BackendSettings
 from servicekit.database import create_engine
 from servicekit.migrate import migrate, upgrade
-from sqlalchemy import Connection, inspect
 
 pytestmark = pytest.mark.anyio
 

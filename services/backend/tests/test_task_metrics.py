@@ -6,9 +6,10 @@ from pathlib import Path
 
 import httpx
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
 from backend.service import build
 from backend.settings import BackendSettings
-from prometheus_client.parser import text_string_to_metric_families
 
 pytestmark = pytest.mark.anyio
 
@@ -28,9 +29,7 @@ async def samples(client: httpx.AsyncClient) -> dict[str, float]:
 
 async def test_created_tasks_are_counted_by_priority_from_zero(fresh_client: httpx.AsyncClient) -> None:
     before = await samples(fresh_client)
-    assert {
-        before[f"tasks_created_total{{priority={name}}}"] for name in ("low", "normal", "high", "urgent")
-    } == {0}
+    assert {before[f"tasks_created_total{{priority={name}}}"] for name in ("low", "normal", "high", "urgent")} == {0}
     await fresh_client.post(TASKS, json={"title": "a", "priority": "high"})
     await fresh_client.post(TASKS, json={"title": "b"})
     await fresh_client.post(TASKS, json={"title": ""})
@@ -56,9 +55,7 @@ async def test_statements_are_timed_by_operation(fresh_client: httpx.AsyncClient
     assert counted[f"{name}{{operation=insert}}"] == 2
     assert counted[f"{name}{{operation=update}}"] == 1
     assert counted[f"{name}{{operation=delete}}"] >= 1
-    assert counted[f"{name}{{operation=select}}"] == 4, (
-        "each read loads a task and its tags; probes are left out"
-    )
+    assert counted[f"{name}{{operation=select}}"] == 4, "each read loads a task and its tags; probes are left out"
 
 
 async def test_a_failed_statement_is_timed_too(tmp_path: Path) -> None:
@@ -66,9 +63,7 @@ async def test_a_failed_statement_is_timed_too(tmp_path: Path) -> None:
     transport = httpx.ASGITransport(service.app)
     async with (
         service.app.router.lifespan_context(service.app),
-        httpx.AsyncClient(
-            transport=transport, base_url="http://backend", headers={"X-User-ID": "ann"}
-        ) as client,
+        httpx.AsyncClient(transport=transport, base_url="http://backend", headers={"X-User-ID": "ann"}) as client,
     ):
         response = await client.get(TASKS)
         found = await samples(client)

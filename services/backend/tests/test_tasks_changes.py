@@ -82,16 +82,14 @@ async def test_only_a_title_is_needed(client: httpx.AsyncClient) -> None:
         ({"title": "t", "a/b~c": 1}, "#/a~1b~0c"),
     ],
 )
-async def test_a_wrong_value_is_named(
-    client: httpx.AsyncClient, content: dict[str, Any], pointer: str
-) -> None:
+async def test_a_wrong_value_is_named(client: httpx.AsyncClient, content: dict[str, Any], pointer: str) -> None:
     response = await client.post(TASKS, content=_json(content), headers={"content-type": "application/json"})
     assert response.status_code == 422
     assert [error["pointer"] for error in response.json()["errors"]] == [pointer]
 
 
 def _json(content: dict[str, Any]) -> bytes:
-    import json  # noqa: PLC0415
+    import json
 
     return json.dumps(content).encode()
 
@@ -190,10 +188,7 @@ async def test_the_right_version_is_changed(client: httpx.AsyncClient, given: st
 async def test_of_changes_at_once_to_one_version_one_wins(client: httpx.AsyncClient) -> None:
     path = f"{TASKS}/{(await create(client))['id']}"
     answers = await asyncio.gather(
-        *(
-            client.patch(path, json={"title": f"by {number}"}, headers={"If-Match": '"1"'})
-            for number in range(5)
-        )
+        *(client.patch(path, json={"title": f"by {number}"}, headers={"If-Match": '"1"'}) for number in range(5))
     )
     assert sorted(answer.status_code for answer in answers) == [200, 412, 412, 412, 412]
     winner = next(answer for answer in answers if answer.status_code == 200)

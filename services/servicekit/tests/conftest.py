@@ -15,6 +15,7 @@ import pytest
 import structlog
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
+
 from servicekit.app import Service, create_app
 from servicekit.identity import CurrentUser
 from servicekit.logs import configure_logging
@@ -50,7 +51,7 @@ def example_router() -> APIRouter:
 
     @router.get("")
     async def mine(user: CurrentUser) -> dict[str, str]:
-        structlog.stdlib.get_logger("example").info("listing", password="hunter2")  # noqa: S106
+        structlog.stdlib.get_logger("example").info("listing", password="hunter2")
         return {"user": user}
 
     @router.delete("/{thing_id}")

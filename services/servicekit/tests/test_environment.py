@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from servicekit.database import create_engine, database_url
 from servicekit.settings import DatabaseSettings, ServiceSettings, SettingsError, load_settings
 
@@ -45,9 +46,7 @@ def test_the_missing_pieces_of_the_address_are_named(monkeypatch: pytest.MonkeyP
         load_settings(Both)
 
 
-def test_the_password_is_read_from_its_file_each_time(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_the_password_is_read_from_its_file_each_time(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     secret = tmp_path / "password"
     secret.write_text("one\n")
     for name, value in {"HOST": "db", "NAME": "tasks", "USER": "ann", "PASSWORD_FILE": str(secret)}.items():

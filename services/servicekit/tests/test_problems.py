@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
+
 from servicekit.app import Service
 
 pytestmark = pytest.mark.anyio
@@ -101,7 +102,7 @@ async def test_a_body_at_the_limit_is_read(client: httpx.AsyncClient) -> None:
 
 
 async def test_an_error_after_the_response_began_reaches_the_server(service: Service) -> None:
-    from fastapi.responses import StreamingResponse  # noqa: PLC0415
+    from fastapi.responses import StreamingResponse
 
     async def half() -> AsyncIterator[bytes]:
         yield b"half"

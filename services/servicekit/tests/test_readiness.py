@@ -9,6 +9,7 @@ import anyio
 import anyio.lowlevel
 import httpx
 import pytest
+
 from servicekit.app import Service, create_app
 from servicekit.database import Database, create_engine
 from servicekit.health import Readiness

@@ -7,8 +7,9 @@ import uuid
 
 import httpx
 import pytest
-from servicekit.context import trace_id_from
 from starlette.datastructures import Headers
+
+from servicekit.context import trace_id_from
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 PARENT = "00f067aa0ba902b7"

@@ -7,6 +7,7 @@ import signal
 
 import pytest
 import uvicorn
+
 from servicekit.app import Service
 from servicekit.server import DrainingServer
 
@@ -17,7 +18,7 @@ def server_of(service: Service, *, started: bool) -> DrainingServer:
     """Return a server that need not listen for its signals to be tried."""
     server = DrainingServer(uvicorn.Config(service.app, log_config=None), service.readiness, 0.01)
     server.started = started
-    server._loop = asyncio.get_running_loop()  # noqa: SLF001 - startup() would set it, and listen
+    server._loop = asyncio.get_running_loop()
     return server
 
 
@@ -57,4 +58,4 @@ async def test_no_signal_is_raised_again_at_the_end(service: Service, number: si
     server = server_of(service, started=True)
     for _ in range(2):
         server.handle_exit(number, None)
-    assert server._captured_signals == [], "uvicorn raises these again, and the exit status would not be 0"  # noqa: SLF001
+    assert server._captured_signals == [], "uvicorn raises these again, and the exit status would not be 0"

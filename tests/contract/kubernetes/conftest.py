@@ -29,17 +29,12 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         f"--data-dir={folder / 'etcd'}",
         "--unsafe-no-fsync",
         *(f"--{name}={etcd_url}" for name in ("listen-client-urls", "advertise-client-urls")),
-        *(
-            f"--{name}=http://127.0.0.1:{peer}"
-            for name in ("listen-peer-urls", "initial-advertise-peer-urls")
-        ),
+        *(f"--{name}=http://127.0.0.1:{peer}" for name in ("listen-peer-urls", "initial-advertise-peer-urls")),
         f"--initial-cluster=default=http://127.0.0.1:{peer}",
     ]
     with (
         running(etcd, ready=answers(f"{etcd_url}/health"), log=folder / "etcd.log"),
-        running(
-            _api_server(folder, etcd_url, secure), ready=_ready(folder, secure), log=folder / "api-server.log"
-        ),
+        running(_api_server(folder, etcd_url, secure), ready=_ready(folder, secure), log=folder / "api-server.log"),
     ):
         yield kubeconfig(
             folder / "kubeconfig",
@@ -58,9 +53,7 @@ def _needs_both(folder: Path) -> None:
     name.symlink_to(kubectl)
     version = subprocess.run([name, "--version"], capture_output=True, text=True, check=False)
     if not version.stdout.startswith("Kubernetes v"):
-        pytest.skip(
-            "kubectl in SLUICE_BIN is not the program that is kube-apiserver too (supply from source)"
-        )
+        pytest.skip("kubectl in SLUICE_BIN is not the program that is kube-apiserver too (supply from source)")
 
 
 def _api_server(folder: Path, etcd_url: str, port: int) -> list[str | Path]:

@@ -14,9 +14,7 @@ def kubeconfig(path: Path, *, server: str, authority: Path, token: str = TOKEN) 
         "kind": "Config",
         "current-context": "contract",
         "contexts": [{"name": "contract", "context": {"cluster": "contract", "user": "contract"}}],
-        "clusters": [
-            {"name": "contract", "cluster": {"server": server, "certificate-authority": str(authority)}}
-        ],
+        "clusters": [{"name": "contract", "cluster": {"server": server, "certificate-authority": str(authority)}}],
         "users": [{"name": "contract", "user": {"token": token}}],
     }
     path.write_text(yaml.safe_dump(content), encoding="utf-8")

@@ -61,9 +61,7 @@ async def test_pods_events_and_rollouts_are_read_as_the_api_writes_them(
     workloads = ApiWorkloads(api_server)
     for number in range(3):
         metadata = {"name": f"pod-{number}", "labels": {"app": "x" if number else "y"}}
-        await create(
-            api_server, f"/api/v1/namespaces/{namespace}/pods", {"metadata": metadata, "spec": pod_spec()}
-        )
+        await create(api_server, f"/api/v1/namespaces/{namespace}/pods", {"metadata": metadata, "spec": pod_spec()})
     pods = await workloads.pods(namespace, selector="app in (x)")
     assert [(pod.name, pod.phase, pod.ready, pod.containers) for pod in pods] == [
         ("pod-1", "Pending", False, ()),
@@ -81,9 +79,7 @@ async def test_pods_events_and_rollouts_are_read_as_the_api_writes_them(
     }
     await create(api_server, f"/api/v1/namespaces/{namespace}/events", event)
     events = await workloads.events(namespace)
-    assert [(one.name, one.kind, one.warning, one.message) for one in events] == [
-        ("pod-1", "Pod", True, "said")
-    ]
+    assert [(one.name, one.kind, one.warning, one.message) for one in events] == [("pod-1", "Pod", True, "said")]
     assert abs(events[0].at - time.time()) < 60
 
     labels = {"app": "x"}

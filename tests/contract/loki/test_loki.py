@@ -71,9 +71,7 @@ async def push(client: httpx.AsyncClient, service: str, level: str, lines: list[
     assert response.status_code == 204, response.text
 
 
-async def test_lines_come_back_in_order_with_what_the_parser_extracts(
-    client: httpx.AsyncClient, service: str
-) -> None:
+async def test_lines_come_back_in_order_with_what_the_parser_extracts(client: httpx.AsyncClient, service: str) -> None:
     now = time.time()
     texts = [json.dumps({"request_id": f"r-{n}", "user_id": "me", "message": f"line {n}"}) for n in range(4)]
     await push(client, service, "INFO", [(now - 4, texts[0]), (now - 2, texts[2])])
@@ -92,9 +90,7 @@ async def test_lines_come_back_in_order_with_what_the_parser_extracts(
     assert await loki.lines(f'{{service="{service}"}}', start=now - 60, end=now - 5) == ()
 
 
-async def test_more_lines_than_loki_gives_at_once_are_all_read(
-    client: httpx.AsyncClient, service: str
-) -> None:
+async def test_more_lines_than_loki_gives_at_once_are_all_read(client: httpx.AsyncClient, service: str) -> None:
     now = time.time()
     lines = [(now - 50 + number // 2, f"line {number}") for number in range(35)]  # two lines each second
     await push(client, service, "INFO", lines)
@@ -119,9 +115,7 @@ async def test_lines_are_counted_at_a_time_and_over_a_window(client: httpx.Async
     ("query", "seen"),
     [("{service=", "parse error"), ('{service=~".*"}', "at least one"), ('rate({a="b"}', "parse error")],
 )
-async def test_a_query_that_is_refused_is_an_evidence_error(
-    client: httpx.AsyncClient, query: str, seen: str
-) -> None:
+async def test_a_query_that_is_refused_is_an_evidence_error(client: httpx.AsyncClient, query: str, seen: str) -> None:
     with pytest.raises(EvidenceError) as raised:
         await LokiLogs(client).lines(query, start=time.time() - 60, end=time.time())
     assert query in raised.value.failed
@@ -129,9 +123,7 @@ async def test_a_query_that_is_refused_is_an_evidence_error(
     assert seen in raised.value.seen
 
 
-async def test_a_log_query_has_no_number_and_a_number_no_lines(
-    client: httpx.AsyncClient, service: str
-) -> None:
+async def test_a_log_query_has_no_number_and_a_number_no_lines(client: httpx.AsyncClient, service: str) -> None:
     now = time.time()
     await push(client, service, "INFO", [(now - 1, "one")])
     loki = LokiLogs(client)

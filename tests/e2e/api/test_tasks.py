@@ -42,12 +42,8 @@ async def test_a_change_with_the_current_etag_succeeds_and_a_stale_one_is_refuse
 
 
 async def test_replacing_a_task_sets_what_is_left_out_to_its_default(backend: Backend) -> None:
-    created = await backend.create(
-        description="long", priority="high", tags=["a"], due_at="2031-01-01T00:00:00Z"
-    )
-    replaced = shown(
-        await backend.request("PUT", f"/api/v1/tasks/{created['id']}", json={"title": "new"}), 200
-    )
+    created = await backend.create(description="long", priority="high", tags=["a"], due_at="2031-01-01T00:00:00Z")
+    replaced = shown(await backend.request("PUT", f"/api/v1/tasks/{created['id']}", json={"title": "new"}), 200)
     assert (replaced["title"], replaced["description"], replaced["priority"]) == ("new", "", "normal")
     assert (replaced["tags"], replaced["due_at"], replaced["id"]) == ([], None, created["id"])
 

@@ -45,9 +45,7 @@ async def test_not_one_line_is_missing_or_doubled(story: Story, loki: LokiLogs, 
     async def all_there() -> None:
         lines = await loki.lines(query, **story.window)
         logged = sorted(line.labels["request_id"] for line in lines)
-        assert logged == sorted(story.request_ids), (
-            f"{len(logged)} lines for {len(story.request_ids)} requests"
-        )
+        assert logged == sorted(story.request_ids), f"{len(logged)} lines for {len(story.request_ids)} requests"
 
     assert len(story.request_ids) == READS + 2
     await eventually(all_there, within=story.patience)
@@ -76,9 +74,7 @@ async def test_an_error_tells_its_cause_to_the_log_and_not_to_the_caller(story: 
     assert story.marker not in story.failed.text
 
 
-async def test_every_line_has_the_five_labels_and_the_seven_fields(
-    story: Story, loki: LokiLogs, stream: str
-) -> None:
+async def test_every_line_has_the_five_labels_and_the_seven_fields(story: Story, loki: LokiLogs, stream: str) -> None:
     async def found() -> tuple[LogLine, ...]:
         lines = await loki.lines(f'{{{stream}}} |= "{story.user}"', **story.window)
         assert len(lines) >= len(story.request_ids), f"{len(lines)} lines of {story.user}"

@@ -56,7 +56,5 @@ async def test_series_say_where_they_come_from(prometheus: PrometheusMetrics, se
     series = await prometheus.instant(f"up{{{selector}}} == 1")
     assert series, f"nothing with {selector} is up"
     for one in series:
-        missing = {"namespace", "service", "pod", "container", "job"} - {
-            k for k, v in one.labels.items() if v
-        }
+        missing = {"namespace", "service", "pod", "container", "job"} - {k for k, v in one.labels.items() if v}
         assert not missing, f"{one.labels} lacks {missing}"

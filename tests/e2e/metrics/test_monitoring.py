@@ -16,9 +16,7 @@ RULES = Path(__file__).parents[3] / "helm" / "monitoring" / "rules"
 OWN_TARGETS = {"alertmanager", "kube-state-metrics", "loki", "node-exporter", "prometheus"}
 
 
-async def test_every_target_is_up_and_none_is_missing(
-    prometheus: PrometheusMetrics, context: SuiteContext
-) -> None:
+async def test_every_target_is_up_and_none_is_missing(prometheus: PrometheusMetrics, context: SuiteContext) -> None:
     async def all_up() -> None:
         targets = await prometheus.targets()
         down = [f"{target.pool} {target.url} is {target.health}: {target.error}" for target in targets]
@@ -44,11 +42,7 @@ async def test_every_rule_of_the_chart_is_loaded_and_sound(prometheus: Prometheu
         rules = await prometheus.rules()
         missing = written - {rule.name for rule in rules}
         assert not missing, f"not loaded: {sorted(missing)}"
-        broken = [
-            f"{rule.group}/{rule.name} is {rule.health}: {rule.error}"
-            for rule in rules
-            if rule.health != "ok"
-        ]
+        broken = [f"{rule.group}/{rule.name} is {rule.health}: {rule.error}" for rule in rules if rule.health != "ok"]
         assert not broken, f"{len(broken)} of {len(rules)} rules are not sound:\n" + "\n".join(broken)
 
     await eventually(all_sound, within=SCRAPED_WITHIN)

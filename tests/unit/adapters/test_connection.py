@@ -113,9 +113,7 @@ async def test_loopback_is_told_by_address(server: str, loopback: bool) -> None:
     ],
     ids=["missing", "empty", "broken", "of another shape"],
 )
-async def test_a_kubeconfig_that_cannot_be_used_is_named(
-    tmp_path: Path, content: str | None, seen: str
-) -> None:
+async def test_a_kubeconfig_that_cannot_be_used_is_named(tmp_path: Path, content: str | None, seen: str) -> None:
     path = tmp_path / "kubeconfig"
     if content is not None:
         path.write_text(content, encoding="utf-8")

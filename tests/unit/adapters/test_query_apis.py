@@ -77,9 +77,7 @@ async def test_a_range_a_scalar_and_an_empty_vector() -> None:
         "a truncated body",
     ],
 )
-async def test_a_refusal_names_the_query_the_message_and_what_to_run(
-    response: httpx.Response, seen: str
-) -> None:
+async def test_a_refusal_names_the_query_the_message_and_what_to_run(response: httpx.Response, seen: str) -> None:
     base = "http://api/api/v1/namespaces/monitoring/services/http:prometheus:9090/proxy"
     with pytest.raises(EvidenceError) as raised:
         await PrometheusMetrics(client(lambda _: response, base)).instant("rate(up)")
@@ -142,9 +140,7 @@ async def test_a_metric_query_gives_no_lines() -> None:
 
 @pytest.mark.parametrize("limit", [1000, 7, 4])
 async def test_more_lines_than_a_page_are_read_page_by_page_without_doubles(limit: int) -> None:
-    kept = [
-        (number // 2 * 1_000_000_000, f"line {number}") for number in range(9)
-    ]  # two lines at each second
+    kept = [(number // 2 * 1_000_000_000, f"line {number}") for number in range(9)]  # two lines at each second
 
     def page(request: httpx.Request) -> httpx.Response:
         since, size = int(request.url.params["start"]), int(request.url.params["limit"])

@@ -11,9 +11,7 @@ from sluice.ports import ClusterEvent, ContainerState, PodState, Rollout
 
 pytestmark = pytest.mark.anyio
 
-DONE = Rollout(
-    "default", "Deployment", "backend", done=True, detail="1 of 1 pods are available", selector="app=b"
-)
+DONE = Rollout("default", "Deployment", "backend", done=True, detail="1 of 1 pods are available", selector="app=b")
 WAITING = replace(DONE, done=False, detail="0 of 1 pods are available")
 
 
@@ -75,9 +73,7 @@ async def test_a_pod_that_fits_no_node_is_named_with_the_schedulers_words() -> N
 
 async def test_an_init_container_that_hangs_is_the_culprit() -> None:
     init = ContainerState(name="migrate", init=True, ready=False, restarts=0, state="running")
-    main = ContainerState(
-        "main", init=False, ready=False, restarts=0, state="waiting", reason="PodInitializing"
-    )
+    main = ContainerState("main", init=False, ready=False, restarts=0, state="waiting", reason="PodInitializing")
     pod = PodState("default", "backend-1", "Pending", ready=False, containers=(init, main))
     cluster = FakeWorkloads(pod_list=(pod,), rollout_list=(WAITING,), broken=frozenset({"logs"}))
     with pytest.raises(NotReady, match="container migrate is running"):

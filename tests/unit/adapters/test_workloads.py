@@ -169,13 +169,9 @@ async def test_a_rollout_is_done_by_the_rules_of_kubectl(
     kind: str, spec: dict[str, Any], status: dict[str, Any], done: bool
 ) -> None:
     metadata = {"namespace": "default", "name": "x", "generation": 4}
-    seen = objects.rollout(
-        kind, {"metadata": metadata, "spec": spec, "status": {"observedGeneration": 4, **status}}
-    )
+    seen = objects.rollout(kind, {"metadata": metadata, "spec": spec, "status": {"observedGeneration": 4, **status}})
     assert seen.done is done, seen.detail
-    unseen = objects.rollout(
-        kind, {"metadata": metadata, "spec": spec, "status": {"observedGeneration": 3, **status}}
-    )
+    unseen = objects.rollout(kind, {"metadata": metadata, "spec": spec, "status": {"observedGeneration": 3, **status}})
     assert unseen.done is False
 
 

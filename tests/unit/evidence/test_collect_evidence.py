@@ -16,9 +16,7 @@ from sluice.steps.collect_evidence import RunFacts, collect_evidence
 pytestmark = pytest.mark.anyio
 
 TESTS = tuple(
-    TestResult(
-        id=f"tests/e2e/api/test_a.py::test_{n}", suite="api", outcome="passed", started=1000, seconds=1
-    )
+    TestResult(id=f"tests/e2e/api/test_a.py::test_{n}", suite="api", outcome="passed", started=1000, seconds=1)
     for n in range(4)
 )
 RESULTS = SuiteResults(started=1000.0, ended=1030.0, tests=TESTS, exit_status=0)
@@ -63,9 +61,7 @@ async def collect(
     )
 
 
-async def measured(
-    tmp_path: Path, asked: Objective, metrics: FakeMetrics | None, **more: object
-) -> Measurement:
+async def measured(tmp_path: Path, asked: Objective, metrics: FakeMetrics | None, **more: object) -> Measurement:
     return (await collect(tmp_path, asked, metrics=metrics, **more)).measurements[0]  # type: ignore[arg-type]
 
 

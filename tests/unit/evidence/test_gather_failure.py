@@ -21,14 +21,10 @@ def cluster(**changes: object) -> FakeWorkloads:
         "pod_list": (running_pod("well"), crashing_pod("broken")),
         "event_list": (
             ClusterEvent(0, "default", "Pod", "broken", True, "BackOff", "restarting password=hunter2", 7),
-            ClusterEvent(
-                1, "default", "PersistentVolumeClaim", "data", True, "ProvisioningFailed", "no room"
-            ),
+            ClusterEvent(1, "default", "PersistentVolumeClaim", "data", True, "ProvisioningFailed", "no room"),
             ClusterEvent(2, "default", "Pod", "well", False, "Started", "started"),
         ),
-        "rollout_list": (
-            Rollout("default", "Deployment", "broken", False, "0 of 1 pods are available", "a=b"),
-        ),
+        "rollout_list": (Rollout("default", "Deployment", "broken", False, "0 of 1 pods are available", "a=b"),),
         "log_of": a_log,
     }
     return FakeWorkloads(**{**values, **changes})  # type: ignore[arg-type]
@@ -96,9 +92,7 @@ async def test_room_that_a_short_log_did_not_need_goes_to_the_next(tmp_path: Pat
 
 
 @pytest.mark.parametrize("broken", ["pods", "events", "rollouts", "logs"])
-async def test_what_cannot_be_read_is_named_and_takes_nothing_else_with_it(
-    tmp_path: Path, broken: str
-) -> None:
+async def test_what_cannot_be_read_is_named_and_takes_nothing_else_with_it(tmp_path: Path, broken: str) -> None:
     files = await gather_failure(cluster(broken=frozenset({broken})), tmp_path)
     assert "403: forbidden" in text(tmp_path, "cut.txt")
     assert "failure/summary.txt" in files

@@ -69,9 +69,7 @@ def test_the_words_around_a_secret_stay() -> None:
 
 
 def test_a_log_of_a_megabyte_is_masked_in_a_moment() -> None:
-    text = ("token" * 20_000 + " " + "a" * 300_000 + '"' * 100_000 + "\\" * 100_000 + "://" * 100_000)[
-        :1_000_000
-    ]
+    text = ("token" * 20_000 + " " + "a" * 300_000 + '"' * 100_000 + "\\" * 100_000 + "://" * 100_000)[:1_000_000]
     started = time.monotonic()
     assert masker(["s3cr3t"])(text) == text
     assert time.monotonic() - started < 5

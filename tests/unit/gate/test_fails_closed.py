@@ -29,9 +29,7 @@ GOOD = measured(LATENCY, 0.1)
 
 UNMEASURED = {
     "an objective that was not measured": (
-        replace(
-            EVIDENCE, measurements=tuple(m for m in EVIDENCE.measurements if m.objective != LATENCY.name)
-        ),
+        replace(EVIDENCE, measurements=tuple(m for m in EVIDENCE.measurements if m.objective != LATENCY.name)),
         "0 measurements, expected 1",
     ),
     "an objective that was measured twice": (instead(GOOD, GOOD), "2 measurements, expected 1"),
@@ -92,9 +90,7 @@ UNMEASURED = {
 
 
 @pytest.mark.parametrize(("evidence", "reason"), UNMEASURED.values(), ids=UNMEASURED.keys())
-def test_without_a_value_to_judge_even_a_light_objective_fails_the_verdict(
-    evidence: Evidence, reason: str
-) -> None:
+def test_without_a_value_to_judge_even_a_light_objective_fails_the_verdict(evidence: Evidence, reason: str) -> None:
     verdict = evaluate_gate(LIGHT, evidence)
     assert (verdict.objectives[2].level, verdict.objectives[2].score) == ("fail", 0)
     assert verdict.objectives[2].reason == reason
@@ -148,9 +144,7 @@ SUITES = {
 
 
 @pytest.mark.parametrize(("evidence", "reasons"), SUITES.values(), ids=SUITES.keys())
-@pytest.mark.parametrize(
-    "objectives", [POLICY.objectives, POLICY.objectives[1:]], ids=["objective", "no objective"]
-)
+@pytest.mark.parametrize("objectives", [POLICY.objectives, POLICY.objectives[1:]], ids=["objective", "no objective"])
 def test_suites_that_prove_nothing_fail_the_verdict(
     evidence: Evidence, reasons: tuple[str, ...], objectives: tuple[object, ...]
 ) -> None:
@@ -228,9 +222,7 @@ def test_a_policy_without_objectives_fails() -> None:
 
 
 def test_evidence_of_a_run_that_broke_at_once_is_judged_too() -> None:
-    nothing = replace(
-        EVIDENCE, images=(), steps=(), suites=(), tests=(), measurements=(), failures=("no engine",)
-    )
+    nothing = replace(EVIDENCE, images=(), steps=(), suites=(), tests=(), measurements=(), failures=("no engine",))
     verdict = evaluate_gate(POLICY, nothing)
     assert (verdict.level, verdict.score, verdict.digests) == ("fail", 0.0, ())
     assert verdict.reasons[0] == "the run failed: no engine"

@@ -40,10 +40,7 @@ def test_the_smallest_policy_has_the_defaults_of_keptn(tmp_path: Path) -> None:
 
 def test_every_key_arrives_where_it_belongs(tmp_path: Path) -> None:
     text = (
-        HEAD
-        + "pass_score = 80\nwarn_score = 60.5\n"
-        + OBJECTIVE
-        + 'warn = ">= 0.5"\nweight = 3\nkey = true\n'
+        HEAD + "pass_score = 80\nwarn_score = 60.5\n" + OBJECTIVE + 'warn = ">= 0.5"\nweight = 3\nkey = true\n'
         'min_samples = 7\nsamples_query = "count(up)"\nplot_query = "min(up)"\n'
         'window = 300\ndescription = "d"\n'
     )
@@ -78,9 +75,7 @@ def test_our_own_policy_holds_what_the_first_release_is_judged_by() -> None:
         assert "{window}" not in asked
         assert "{namespace}" not in asked
         if objective.kind != "tests":
-            assert objective.samples_query, (
-                f"{objective.name}: a number without a count of what stands behind it"
-            )
+            assert objective.samples_query, f"{objective.name}: a number without a count of what stands behind it"
     assert "[95s]" in expand(objectives["p95-latency"].query, window_seconds=94.6, namespace="team-a")
     assert '!= "sluice-provoked"' in objectives["error-logs"].query
 
@@ -133,10 +128,7 @@ MISTAKES = {
         'line 6: objective "a" query: of kind tests it is one of passed_ratio',
     ),
     "a tests objective with a plot": (
-        HEAD
-        + OBJECTIVE.replace("promql", "tests").replace(
-            'query = "up"', 'query = "passed_ratio"\nplot_query = "x"'
-        ),
+        HEAD + OBJECTIVE.replace("promql", "tests").replace('query = "up"', 'query = "passed_ratio"\nplot_query = "x"'),
         'line 7: objective "a" plot_query: an objective of kind tests has none: the tests are the samples',
     ),
     "a window of no time": (

@@ -45,9 +45,7 @@ def test_a_sound_run_passes_with_every_number_and_no_reason_against_it() -> None
     ("values", "value", "level", "score"),
     [
         pytest.param((0.5,), 0.5, "pass", 2.0, id="a value on the pass bound passes"),
-        pytest.param(
-            (0.500001,), 0.500001, "warn", 1.0, id="a value above it warns and earns half the weight"
-        ),
+        pytest.param((0.500001,), 0.500001, "warn", 1.0, id="a value above it warns and earns half the weight"),
         pytest.param((1.0,), 1.0, "warn", 1.0, id="a value on the warn bound warns"),
         pytest.param((1.01,), 1.01, "fail", 0.0, id="a value above both fails and earns nothing"),
         pytest.param((0.1, 2.0, 0.1), 2.0, "fail", 0.0, id="of several series the worst one counts"),
@@ -124,9 +122,7 @@ def test_a_score_on_the_bound_counts_as_reached() -> None:
 
 
 def test_digests_are_sorted_and_each_told_once() -> None:
-    images = tuple(
-        Image(name, "r", digest) for name, digest in (("b", OTHER_DIGEST), ("a", DIGEST), ("c", DIGEST))
-    )
+    images = tuple(Image(name, "r", digest) for name, digest in (("b", OTHER_DIGEST), ("a", DIGEST), ("c", DIGEST)))
     assert evaluate_gate(POLICY, replace(EVIDENCE, images=images)).digests == (DIGEST, OTHER_DIGEST)
 
 
@@ -140,9 +136,7 @@ def test_a_verdict_recomputed_from_stored_evidence_is_the_same_to_the_bit(tmp_pa
 
 
 def test_the_order_of_series_leaves_no_trace() -> None:
-    one, other = (
-        dump(evaluate_gate(POLICY, instead(measured(ERRORS, *v)))) for v in ((0.0, -0.0), (-0.0, 0.0))
-    )
+    one, other = (dump(evaluate_gate(POLICY, instead(measured(ERRORS, *v)))) for v in ((0.0, -0.0), (-0.0, 0.0)))
     assert one == other
 
 

@@ -23,9 +23,7 @@ POLICY = load_policy(Path(__file__).parents[3] / "release" / "policy.toml")
 STARTED = 1_760_000_000.0
 SUITES_FROM, SUITES_TO = STARTED + 132.0, STARTED + 214.0
 SECRET = "hunter2-hunter2"
-HOSTILE = (
-    f"<script>alert('x')</script><img src=x onerror=alert(1)> \x1b[31mred\x1b[0m password={SECRET} & \x00end"
-)
+HOSTILE = f"<script>alert('x')</script><img src=x onerror=alert(1)> \x1b[31mred\x1b[0m password={SECRET} & \x00end"
 
 _STEPS = (
     ("resolve source", 0.0, 0.3, ""),
@@ -116,9 +114,7 @@ def _wave(number: int, base: float, swing: float) -> Series:
     """60 points, 1.5 s apart, around a base."""
     values = (base + swing * math.sin(0.31 * point + number) * math.cos(0.11 * point) for point in range(60))
     labels = {"service": ("backend", "sync", "audit")[number]}
-    return Series(
-        labels, tuple((STARTED + 127 + 1.5 * point, max(0.0, value)) for point, value in enumerate(values))
-    )
+    return Series(labels, tuple((STARTED + 127 + 1.5 * point, max(0.0, value)) for point, value in enumerate(values)))
 
 
 def _tests() -> tuple[TestResult, ...]:
@@ -134,9 +130,7 @@ def _tests() -> tuple[TestResult, ...]:
     return (*found[:-1], skipped)
 
 
-def _measurement(
-    name: str, values: tuple[float, ...], samples: int, series: tuple[Series, ...]
-) -> Measurement:
+def _measurement(name: str, values: tuple[float, ...], samples: int, series: tuple[Series, ...]) -> Measurement:
     objective = next(one for one in POLICY.objectives if one.name == name)
     return Measurement(
         objective=name,
@@ -168,21 +162,15 @@ def sound() -> Evidence:
             for number, name in enumerate(("backend", "sync", "audit"))
         ),
         components=tuple(
-            Component(
-                name, version, "source", digest(name), f"artifacts/{name}", int(size * 1e6), seconds, True
-            )
+            Component(name, version, "source", digest(name), f"artifacts/{name}", int(size * 1e6), seconds, True)
             for name, version, size, seconds in _COMPONENTS
         ),
-        steps=tuple(
-            StepTiming(name, STARTED + at, seconds, "done", detail) for name, at, seconds, detail in _STEPS
-        ),
+        steps=tuple(StepTiming(name, STARTED + at, seconds, "done", detail) for name, at, seconds, detail in _STEPS),
         suites=tuple(_TESTS),
         tests=_tests(),
         measurements=(
             _measurement("error-ratio", (0.0, 0.0021), 412, tuple(_wave(n, 0.002, 0.003) for n in range(2))),
-            _measurement(
-                "p95-latency", (0.094, 0.18, 0.21), 398, tuple(_wave(n, 0.12, 0.09) for n in range(3))
-            ),
+            _measurement("p95-latency", (0.094, 0.18, 0.21), 398, tuple(_wave(n, 0.12, 0.09) for n in range(3))),
             _measurement("error-logs", (0.0,), 1893, (replace(_wave(0, 0.0, 0.0), labels={}),)),
             _measurement("targets-up", (1.0,) * 14, 14, (replace(_wave(0, 1.0, 0.0), labels={}),)),
             _measurement("rules-healthy", (0.0,), 31, (replace(_wave(0, 0.0, 0.0), labels={}),)),
@@ -210,8 +198,7 @@ def broken() -> Evidence:
     gap = replace(
         latency.series[0],
         points=tuple(
-            (at, math.nan if 150 < at - STARTED < 170 else value * 4)
-            for at, value in latency.series[0].points
+            (at, math.nan if 150 < at - STARTED < 170 else value * 4) for at, value in latency.series[0].points
         ),
     )
     steps = (

@@ -64,9 +64,7 @@ def page(evidence: Evidence, logs: dict[str, str] | None = None) -> Page:
 def test_the_page_needs_nothing_but_itself(evidence: Evidence) -> None:
     html = render(evidence, samples.verdict(evidence), LOGS)
     found = Page(html)
-    assert not {"script", "iframe", "object", "embed", "base", "form", "img"} & {
-        tag for tag, _ in found.elements
-    }
+    assert not {"script", "iframe", "object", "embed", "base", "form", "img"} & {tag for tag, _ in found.elements}
     for _, attributes in found.elements:
         assert not [name for name in attributes if name.startswith("on")]
         for name in ("href", "src", "action"):
@@ -131,9 +129,7 @@ def test_every_objective_is_there_with_value_criterion_score_and_reason() -> Non
 
 def test_a_baseline_has_a_column_where_there_is_one() -> None:
     verdict = samples.verdict(SOUND)
-    compared = replace(
-        verdict, objectives=(replace(verdict.objectives[1], baseline=0.004), *verdict.objectives[2:])
-    )
+    compared = replace(verdict, objectives=(replace(verdict.objectives[1], baseline=0.004), *verdict.objectives[2:]))
     assert "Baseline" not in page(SOUND).said("th")
     found = Page(render(SOUND, compared, {}))
     assert "Baseline" in found.said("th")
@@ -200,9 +196,7 @@ def test_what_looks_like_markup_is_text_everywhere() -> None:
     assert "<script" not in html
     assert "<img" not in html
     found = Page(html)
-    assert found.text.count("<script>alert('x')</script>") >= 6, (
-        "failure, step, test, query, log and its name"
-    )
+    assert found.text.count("<script>alert('x')</script>") >= 6, "failure, step, test, query, log and its name"
     assert "\x1b" not in html
     assert "\x00" not in html
 
@@ -223,9 +217,7 @@ def test_what_the_mask_knows_is_nowhere_on_the_page() -> None:
     verdict = samples.verdict(evidence)
     logs = {samples.SECRET: f"{samples.SECRET}\n" * 50_000}
     assert samples.SECRET in render(evidence, verdict, logs)
-    assert samples.SECRET not in render(
-        evidence, verdict, logs, mask=lambda text: text.replace(samples.SECRET, "***")
-    )
+    assert samples.SECRET not in render(evidence, verdict, logs, mask=lambda text: text.replace(samples.SECRET, "***"))
 
 
 def test_a_run_that_broke_at_once_has_a_page() -> None:
@@ -273,9 +265,7 @@ def test_the_same_evidence_gives_the_same_page() -> None:
 
 
 def test_tests_are_no_measurement_with_a_plot() -> None:
-    tests = Measurement(
-        "suites", "tests", "passed_ratio", "ratio", samples.STARTED, 82.4, values=(1.0,), samples=35
-    )
+    tests = Measurement("suites", "tests", "passed_ratio", "ratio", samples.STARTED, 82.4, values=(1.0,), samples=35)
     found = page(replace(SOUND, measurements=(tests, *SOUND.measurements)))
     assert len(found.of("article")) == len(SOUND.measurements)
     assert "No series to draw." not in found.text

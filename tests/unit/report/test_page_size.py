@@ -27,8 +27,7 @@ def _huge() -> Evidence:
         for n in range(900)
     )
     series = tuple(
-        Series({"pod": f"p{k}"}, tuple((samples.STARTED + at, math.sin(at + k)) for at in range(400)))
-        for k in range(9)
+        Series({"pod": f"p{k}"}, tuple((samples.STARTED + at, math.sin(at + k)) for at in range(400))) for k in range(9)
     )
     measurements = tuple(
         Measurement(f"m{n}", "promql", message, "u", samples.STARTED, 5.0, (1.0,), 5, message, series)

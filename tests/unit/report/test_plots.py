@@ -34,9 +34,7 @@ def test_a_plot_has_axes_with_units_limits_and_windows() -> None:
     assert plot.left_out == 0
     assert {"0 s", "500 ms", "2:15", "3:30", "api", "pass ≤ 500 ms", "warn ≤ 1 s"} <= set(texts(svg))
     assert len(list(svg.iter("path"))) == 3
-    assert len([rect for rect in svg.iter("rect") if "test" in rect.get("class", "").split()]) == len(
-        RUN.tests
-    )
+    assert len([rect for rect in svg.iter("rect") if "test" in rect.get("class", "").split()]) == len(RUN.tests)
 
 
 def test_a_plot_is_told_to_who_does_not_see_it() -> None:
@@ -119,9 +117,7 @@ def test_tests_outside_the_plotted_time_are_left_out() -> None:
 
 
 def test_names_from_outside_are_text_and_no_markup() -> None:
-    named = replace(
-        LATENCY, objective="<b>&", unit="<i>", series=(Series({"x": "<u>\"'"}, LATENCY.series[0].points),)
-    )
+    named = replace(LATENCY, objective="<b>&", unit="<i>", series=(Series({"x": "<u>\"'"}, LATENCY.series[0].points),))
     tests = tuple(replace(test, suite="<s>", id="<t>") for test in RUN.tests)
     plot, svg = drawn(named, tests=tests)
     assert not {"b", "i", "u", "s", "t"} & {element.tag for element in svg.iter()}

@@ -18,9 +18,7 @@ from sluice.report.scales import thinned, time_ticks, value_ticks
         pytest.param(-3, 5, [-4, -2, 0, 2, 4, 6], id="below and above nothing"),
         pytest.param(0, 0, [0, 0.5, 1], id="no range"),
         pytest.param(-5e-324, 0, [0, 0.5, 1], id="less of a range than floats can divide"),
-        pytest.param(
-            -1.7e308, 1.7e308, [-1e300, -5e299, 0, 5e299, 1e300], id="more than floats can subtract"
-        ),
+        pytest.param(-1.7e308, 1.7e308, [-1e300, -5e299, 0, 5e299, 1e300], id="more than floats can subtract"),
         pytest.param(0, 1e-7, [0, 5e-8, 1e-7], id="a very small range"),
     ],
 )

@@ -39,9 +39,7 @@ def test_what_stands_against_a_run_is_told_below_the_table() -> None:
     lines = printed(verdict_table(samples.verdict(BROKEN)))
     why = lines[lines.index("Why fail:") :]
     assert " - step 'run suites': failed after 82.4 s" in why
-    assert "     seen:     CrashLoopBackOff, exit 1, 4 restarts" in why, (
-        "further lines of a reason are indented"
-    )
+    assert "     seen:     CrashLoopBackOff, exit 1, 4 restarts" in why, "further lines of a reason are indented"
     assert " - rules-healthy: 0 measurements, expected 1" in why
 
 

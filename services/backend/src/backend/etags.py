@@ -7,8 +7,9 @@ from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import Depends
-from servicekit.problems import Problem
 from starlette.requests import Request
+
+from servicekit.problems import Problem
 
 
 def etag(version: int) -> str:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import anyio
 from fastapi import APIRouter, Query
+
 from servicekit.identity import CurrentUser
 
 LONGEST_DELAY_SECONDS = 5.0
@@ -21,9 +22,7 @@ def fault_router() -> APIRouter:
     router = APIRouter(prefix="/faults", include_in_schema=False)
 
     @router.post("/error")
-    async def error(
-        _user: CurrentUser, marker: Annotated[str, Query(pattern=r"^[A-Za-z0-9._-]{1,200}$")]
-    ) -> None:
+    async def error(_user: CurrentUser, marker: Annotated[str, Query(pattern=r"^[A-Za-z0-9._-]{1,200}$")]) -> None:
         raise ProvokedError(marker)
 
     @router.post("/delay", status_code=HTTPStatus.OK)

@@ -13,12 +13,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic import StringConstraints as Bounds
-from servicekit.problems import Problem
 from sqlalchemy import ColumnElement, Select, and_, or_, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from backend.models import Priority, Task, TaskTag
 from backend.schemas import MAX_TAGS, Instant, Tag, Text
+from servicekit.problems import Problem
 
 Sort = Literal["created_at", "-created_at", "due_at", "-due_at", "priority", "-priority", "title", "-title"]
 

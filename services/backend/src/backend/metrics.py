@@ -11,9 +11,7 @@ class TaskMetrics:
     """Counts created tasks by priority; every series is there from the start, at zero."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._created = Counter(
-            "tasks_created_total", "Tasks created, by priority.", ["priority"], registry=registry
-        )
+        self._created = Counter("tasks_created_total", "Tasks created, by priority.", ["priority"], registry=registry)
         for priority in Priority:
             self._created.labels(priority.value)
 

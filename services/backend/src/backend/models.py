@@ -125,7 +125,5 @@ class TaskTag(Base):
 
     __tablename__ = "task_tags"
 
-    task_id: Mapped[uuid.UUID] = mapped_column(
-        Uuid, ForeignKey("tasks.id", ondelete="CASCADE"), primary_key=True
-    )
+    task_id: Mapped[uuid.UUID] = mapped_column(Uuid, ForeignKey("tasks.id", ondelete="CASCADE"), primary_key=True)
     tag: Mapped[str] = mapped_column(String(50), primary_key=True, index=True)

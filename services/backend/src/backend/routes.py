@@ -7,7 +7,6 @@ from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
-from servicekit.identity import CurrentUser
 
 from backend.etags import IfMatch, etag
 from backend.listing import TaskQuery
@@ -15,6 +14,7 @@ from backend.metrics import TaskMetrics
 from backend.models import Task
 from backend.schemas import TaskChange, TaskContent, TaskPage, TaskView
 from backend.store import TaskStore
+from servicekit.identity import CurrentUser
 
 PREFIX = "/api/v1/tasks"
 
@@ -56,15 +56,11 @@ def task_router(store: TaskStore, metrics: TaskMetrics) -> APIRouter:
         await store.delete(user, task_id, match)
 
     @router.post("/{task_id}/complete")
-    async def complete_task(
-        user: CurrentUser, task_id: uuid.UUID, match: IfMatch, response: Response
-    ) -> TaskView:
+    async def complete_task(user: CurrentUser, task_id: uuid.UUID, match: IfMatch, response: Response) -> TaskView:
         return _view(await store.change(user, task_id, {"completed": True}, match), response)
 
     @router.post("/{task_id}/reopen")
-    async def reopen_task(
-        user: CurrentUser, task_id: uuid.UUID, match: IfMatch, response: Response
-    ) -> TaskView:
+    async def reopen_task(user: CurrentUser, task_id: uuid.UUID, match: IfMatch, response: Response) -> TaskView:
         return _view(await store.change(user, task_id, {"completed": False}, match), response)
 
     return router

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from servicekit.app import Service, create_app
-from servicekit.database import Database, create_engine
-from servicekit.metrics import Metrics
-
 from backend.faults import fault_router
 from backend.metrics import TaskMetrics
 from backend.routes import task_router
 from backend.settings import BackendSettings
 from backend.store import TaskStore
+from servicekit.app import Service, create_app
+from servicekit.database import Database, create_engine
+from servicekit.metrics import Metrics
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 

@@ -8,8 +8,6 @@ from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any
 
-from servicekit.database import Database
-from servicekit.problems import Problem
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm.exc import StaleDataError
@@ -18,6 +16,8 @@ from backend.etags import Precondition
 from backend.listing import TaskQuery, encode_cursor, page_statement
 from backend.models import Task, TaskTag
 from backend.schemas import TaskContent
+from servicekit.database import Database
+from servicekit.problems import Problem
 
 _TICK = timedelta(microseconds=1)
 

@@ -27,9 +27,7 @@ class BodyLimitMiddleware:
             return
         declared = Headers(scope=scope).get("content-length", "")
         if declared.isdecimal() and int(declared[:20]) > self._limit:
-            response = problem_response(
-                scope["path"], HTTPStatus.REQUEST_ENTITY_TOO_LARGE, self._detail, kind=_KIND
-            )
+            response = problem_response(scope["path"], HTTPStatus.REQUEST_ENTITY_TOO_LARGE, self._detail, kind=_KIND)
             await response(scope, receive, send)
             return
         read = 0

@@ -101,9 +101,7 @@ def _violation(item: Mapping[str, Any]) -> dict[str, str]:
     part, *rest = item["loc"] or ("request",)
     code = str(item["type"])
     path: Sequence[object] = () if code == "json_invalid" else rest
-    pointer = "#" + "".join(
-        "/" + str(step)[:_STEP_LIMIT].replace("~", "~0").replace("/", "~1") for step in path
-    )
+    pointer = "#" + "".join("/" + str(step)[:_STEP_LIMIT].replace("~", "~0").replace("/", "~1") for step in path)
     return {"in": str(part), "pointer": pointer, "code": code, "detail": str(item["msg"])}
 
 

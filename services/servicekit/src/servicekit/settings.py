@@ -27,7 +27,7 @@ class ServiceSettings(BaseSettings):
 
     service_name: str = Field(pattern=r"^[a-z][a-z0-9-]{0,62}$")
     log_level: LogLevel = "INFO"
-    http_host: str = "0.0.0.0"  # noqa: S104 - a container serves its pod's address
+    http_host: str = "0.0.0.0"
     http_port: int = Field(default=8000, ge=1, le=65535)
     max_body_bytes: int = Field(default=256 * 1024, ge=1)
     readiness_timeout_seconds: float = Field(default=2.0, gt=0, le=30)

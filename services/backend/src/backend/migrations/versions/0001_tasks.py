@@ -31,9 +31,7 @@ def upgrade() -> None:
         "task_tags",
         sa.Column("task_id", sa.Uuid(), nullable=False),
         sa.Column("tag", sa.String(50), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["task_id"], ["tasks.id"], name=op.f("fk_task_tags_task_id_tasks"), ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["task_id"], ["tasks.id"], name=op.f("fk_task_tags_task_id_tasks"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("task_id", "tag", name=op.f("pk_task_tags")),
     )
     op.create_index(op.f("ix_task_tags_tag"), "task_tags", ["tag"])
