@@ -10,7 +10,7 @@ import anyio
 
 from sluice.adapters import host
 from sluice.adapters.docker.builder import DockerBuilder
-from sluice.adapters.docker.engine import Engine, ensure_engine
+from sluice.adapters.docker.engine import Engine, check_engine, ensure_engine
 from sluice.adapters.docker.registry import LocalRegistry
 from sluice.adapters.helm.charts import Helm
 from sluice.adapters.kind.cluster import KindCluster
@@ -81,8 +81,13 @@ class Toolbox:
             secrets=lambda: tuple(self._manifests.secrets) if self._manifests else (),
         )
 
-    def check_host(self) -> None:
-        """Raise HostError where this machine cannot carry a run: before anything is begun."""
+    async def check_host(self) -> None:
+        """Raise HostError where this machine cannot carry a run: before anything is built for it."""
+        await check_engine(may_install=self._options.may_install)
+        self.check_disk()
+
+    def check_disk(self) -> None:
+        """Raise HostError where the cache has too little room."""
         floor, free = self.settings.run.disk_floor_gb, host.free_bytes(self.settings.cache) / 1e9
         if free < floor:
             raise HostError(

@@ -1,6 +1,7 @@
 """Removing what Sluice made on this host, and nothing else."""
 
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from sluice.adapters.docker import engine
@@ -12,7 +13,7 @@ from sluice.supply.artifact import program
 from sluice.supply.cache import Cache
 
 _OURS = "sluice.local/*"
-_CACHE_FOLDERS = ("supply", "go", "images", "staging", "docker", "clusters")
+_CACHE_FOLDERS = ("supply", "go", "images", "staging", "docker")
 
 
 async def clean(settings: Settings, root: Path, *, with_cache: bool) -> list[str]:
@@ -24,8 +25,7 @@ async def clean(settings: Settings, root: Path, *, with_cache: bool) -> list[str
     name, cache = settings.cluster.name, settings.cache
     if await engine.answers():
         docker = Engine(cache / "docker")
-        kind = _any_kind(Cache(cache))
-        if kind and await KindCluster(docker, kind, name, cache / "clusters", cache / "clean.log").delete():
+        if await _delete_cluster(docker, name, cache):
             said.append(f"removed the cluster {name}")
         if await LocalRegistry(docker, name, settings.cluster.registry_port).remove():
             said.append(f"removed the registry {name}-registry and its volume")
@@ -49,6 +49,8 @@ async def clean(settings: Settings, root: Path, *, with_cache: bool) -> list[str
             shutil.rmtree(cache / folder, ignore_errors=True)
         for log in cache.glob("clean.*log"):
             log.unlink()
+        with suppress(OSError):  # what is left in there speaks of clusters of other names
+            (cache / "clusters").rmdir()
         said.append(f"removed what was built and fetched below {cache}")
     tools = root / settings.run.folder / "tools"
     if tools.exists():
@@ -56,10 +58,18 @@ async def clean(settings: Settings, root: Path, *, with_cache: bool) -> list[str
     return said or ["nothing here was made by Sluice"]
 
 
-def _any_kind(cache: Cache) -> Path | None:
-    """The newest kind that was obtained; without one there can be no cluster of ours."""
-    found = cache.newest("kind")
-    return program(found) if found else None
+async def _delete_cluster(docker: Engine, name: str, cache: Path) -> bool:
+    """Delete our cluster with any kind that was obtained, or by its container where the cache has none any more."""
+    found = Cache(cache).newest("kind")
+    kind = program(found) if found else Path("kind")
+    cluster = KindCluster(docker, kind, name, cache / "clusters", cache / "clean.log")
+    if found:
+        return await cluster.delete()
+    existed = await cluster.owned()
+    if existed:
+        await docker.docker("rm", "--force", "--volumes", cluster.node)
+        await cluster.delete()  # nothing is left for kind to do: this removes what we keep about it
+    return existed
 
 
 async def _images(docker: Engine, which: str) -> list[str]:

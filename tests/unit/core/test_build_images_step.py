@@ -5,13 +5,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import anyio
+import anyio.lowlevel
 import pytest
+from tests.unit.core.trees import tree, write
 
 from sluice.domain import Image, Images, Source
 from sluice.errors import CommandFailed
 from sluice.steps.build_images import build_images
 from sluice.steps.resolve_source import resolve_source
-from tests.unit.core.trees import tree, write
 
 pytestmark = pytest.mark.anyio
 
@@ -31,7 +32,7 @@ class FakeBuilder:
         if name == self.broken:
             raise CommandFailed("the build failed", status=1)
         if name == "a":  # ends after the others
-            await anyio.sleep(0)
+            await anyio.lowlevel.checkpoint()
         return Image(name, repository, f"sha256:{name}")
 
 
@@ -80,6 +81,13 @@ async def test_wheels_are_links_not_copies(rig: Rig) -> None:
     await rig.build(await rig.source("backend"))
     wheel = rig.builder.folders["backend"] / "wheels" / "x-1.whl"
     assert wheel.samefile(rig.wheels / "backend.lock" / "x-1.whl")
+
+
+async def test_a_wheel_that_both_locks_name_is_taken_once_and_the_cache_is_not_written_to(rig: Rig) -> None:
+    write(rig.wheels, {"build.lock/y-1.whl": "the same, told apart for this test"})
+    await rig.build(await rig.source("backend"))
+    assert (rig.builder.folders["backend"] / "wheels" / "y-1.whl").read_text() == "y"
+    assert (rig.wheels / "backend.lock" / "y-1.whl").read_text() == "y"
 
 
 async def test_where_links_cannot_be_made_wheels_are_copied(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:

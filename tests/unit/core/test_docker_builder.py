@@ -3,13 +3,13 @@
 from pathlib import Path
 
 import pytest
+from tests.unit.core.support import FakeEngine, failed
 
 from sluice.adapters.docker.builder import DockerBuilder
 from sluice.adapters.docker.registry import LocalRegistry
 from sluice.adapters.process import Completed
 from sluice.domain import Image
 from sluice.errors import CommandFailed
-from tests.unit.core.support import FakeEngine, failed
 
 pytestmark = pytest.mark.anyio
 DIGEST = "sha256:" + "a" * 64

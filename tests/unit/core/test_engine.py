@@ -3,13 +3,13 @@
 from pathlib import Path
 
 import pytest
+from tests.unit.core.support import FakeEngine, program
 
 from sluice.adapters import host
 from sluice.adapters.docker import engine as engine_module
 from sluice.adapters.docker.engine import Engine, ensure_engine, stop_own_engine
 from sluice.adapters.process import Completed
 from sluice.errors import HostError
-from tests.unit.core.support import FakeEngine, program
 
 pytestmark = pytest.mark.anyio
 
@@ -60,7 +60,8 @@ async def test_where_we_cannot_install_that_is_said(no_engine: pytest.MonkeyPatc
 async def test_a_daemon_that_ends_at_once_is_told_with_its_last_words(
     no_engine: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    daemon = program(tmp_path / "dockerd", "print('failed to start daemon: no iptables', flush=True)\nraise SystemExit(1)")
+    source = "print('failed to start daemon: no iptables', flush=True)\nraise SystemExit(1)"
+    daemon = program(tmp_path / "dockerd", source)
     no_engine.setattr(engine_module, "_daemon_program", lambda: str(daemon))
     no_engine.setattr(host, "missing_capabilities", lambda: ())
     with pytest.raises(HostError, match="the Docker engine did not start") as caught:

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 import yaml
+from tests.unit.core.support import program
+from tests.unit.core.trees import write
 
 from sluice.adapters.helm.charts import Helm
 from sluice.domain import ChartRelease
 from sluice.errors import ChartError
-from tests.unit.core.support import program
-from tests.unit.core.trees import write
 
 pytestmark = pytest.mark.anyio
 HELM = """
@@ -121,7 +121,7 @@ async def test_a_chart_that_is_not_there_is_told(rig: Rig) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("dependencies: [{name: lib, repository: 'https://example.org/charts'}]", "depends on lib, which is not in the tree"),
+        ("dependencies: [{name: lib, repository: 'https://x.org'}]", "depends on lib, which is not in the tree"),
         ("dependencies: [{name: lib, repository: 'file://../gone'}]", "depends on lib, which is not in the tree"),
         ("dependencies: [{name: lib}]", "depends on lib, which is not in the tree"),
         ("dependencies: [lib]", "Chart.yaml cannot be read"),

@@ -33,7 +33,13 @@ class Recorder:
         self.never = False
 
     async def install(
-        self, release: str, chart: str, namespace: str, *, values: Mapping[str, object], value_files: Sequence[Path] = ()
+        self,
+        release: str,
+        chart: str,
+        namespace: str,
+        *,
+        values: Mapping[str, object],
+        value_files: Sequence[Path] = (),
     ) -> ChartRelease:
         self.done.append(("install", release, chart, namespace, [file.name for file in value_files]))
         self.values = values
@@ -122,7 +128,7 @@ async def test_a_fixture_gets_a_new_password_each_time_and_its_image_by_digest(
 async def test_a_fixture_that_is_not_there_is_told_before_anything_is_made(
     installer: Installer, recorder: Recorder
 ) -> None:
-    with pytest.raises(SourceError, match="requires 'kafka', and k8s-fixtures/kafka has no kustomization.yaml"):
+    with pytest.raises(SourceError, match="requires 'kafka', and k8s-fixtures/kafka has no kustomization"):
         await install_fixture(installer, "kafka", "default", LOKI)
     assert recorder.done == []
 

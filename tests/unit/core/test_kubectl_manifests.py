@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 import yaml
+from tests.unit.core.support import program
 
 from sluice.adapters.kubernetes.manifests import Manifests
 from sluice.domain import Image
 from sluice.errors import ChartError
-from tests.unit.core.support import program
 
 pytestmark = pytest.mark.anyio
 SECRET = "correct-horse-battery"
@@ -53,7 +53,8 @@ async def test_manifests_are_applied_on_the_server(rig: Rig) -> None:
     await rig.manifests.apply(Path("some/crds"))
     [words] = rig.calls()
     assert words == [
-        "--kubeconfig", str(rig.folder / "kubeconfig"), "apply", "--server-side", "--force-conflicts", "--filename", "some/crds",
+        "--kubeconfig", str(rig.folder / "kubeconfig"), "apply", "--server-side", "--force-conflicts",
+        "--filename", "some/crds",
     ]  # fmt: skip
 
 
@@ -68,7 +69,8 @@ async def test_a_refusal_is_told_in_the_servers_words(rig: Rig) -> None:
 async def test_a_fixture_names_its_images_by_digest_and_its_folder_relatively(rig: Rig) -> None:
     folder = rig.folder / "tree" / "postgresql"
     folder.mkdir(parents=True)
-    await rig.manifests.apply_fixture(folder, {"postgresql": Image("postgresql", "r/postgresql", "sha256:1")}, "default")
+    image = Image("postgresql", "r/postgresql", "sha256:1")
+    await rig.manifests.apply_fixture(folder, {"postgresql": image}, "default")
     overlay = Path(rig.calls()[0][-1])
     found = yaml.safe_load((overlay / "kustomization.yaml").read_text())
     assert found["namespace"] == "default"

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.unit.core.support import OURS, FakeEngine, Served, container_json, failed, program, serving
 
 from sluice.adapters.docker.registry import LocalRegistry
 from sluice.adapters.process import Completed
 from sluice.domain import Component
 from sluice.errors import ClusterError, HostError
 from sluice.supply import oci
-from tests.unit.core.support import OURS, FakeEngine, Served, container_json, failed, program, serving
 
 pytestmark = pytest.mark.anyio
 NAME = "mine-registry"
@@ -142,7 +142,8 @@ async def test_only_what_the_registry_lacks_is_pushed(engine: FakeEngine, served
     tool.write_text("x")
     layer = oci.write_layer(tmp_path / "layer.tar", {"/tool": tool})
     digest = oci.write_layout(tmp_path / "oci", oci.configuration([layer], ["/tool"]), [layer])
-    crane = program(tmp_path / "crane", f"import sys, json; open({str(tmp_path / 'pushed')!r}, 'a').write(json.dumps(sys.argv[1:]))")
+    source = f"import sys, json; open({str(tmp_path / 'pushed')!r}, 'a').write(json.dumps(sys.argv[1:]))"
+    crane = program(tmp_path / "crane", source)
     component = Component("loki", "3.7.8", "source", digest, str(tmp_path), 1, 1.0)
     registry = LocalRegistry(engine, "mine", served.port)
     image = await registry.push(component, crane)

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import anyio
 import pytest
+from tests.unit.core.support import ENVIRONMENT, alive, program
 
 from sluice.adapters import process
 from sluice.adapters.process import run
 from sluice.errors import CommandFailed, HostError, NotReady
-from tests.unit.core.support import ENVIRONMENT, alive, program
 
 pytestmark = pytest.mark.anyio
 
@@ -113,9 +113,7 @@ async def test_being_cancelled_ends_the_program(tmp_path: Path) -> None:
     assert await gone(pid)
 
 
-async def test_a_daemon_that_holds_the_pipe_does_not_hold_us(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_daemon_that_holds_the_pipe_does_not_hold_us(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, "_LINGER_SECONDS", 0.3)
     pids = tmp_path / "pids"
     source = f"""
@@ -175,8 +173,19 @@ print(len(given), given in open('/proc/self/cmdline').read())
     assert "hush" not in (tmp_path / "log").read_text()
 
 
-async def test_without_input_stdin_is_empty() -> None:
-    assert (await run(python("import sys; print(repr(sys.stdin.read()))"), deadline_seconds=20)).stdout == "''"
+async def test_a_program_does_not_eat_what_is_typed_for_us() -> None:
+    ours, typed = os.pipe()
+    os.write(typed, b"for whoever started us")
+    os.close(typed)
+    before = os.dup(0)
+    os.dup2(ours, 0)
+    try:
+        done = await run(python("import sys; print(repr(sys.stdin.read()))"), deadline_seconds=20)
+    finally:
+        os.dup2(before, 0)
+        os.close(before)
+        os.close(ours)
+    assert done.stdout == "''"
 
 
 async def test_a_program_that_does_not_read_its_input_is_no_failure() -> None:

@@ -3,12 +3,12 @@
 from pathlib import Path
 
 import pytest
+from tests.unit.core.support import git
+from tests.unit.core.trees import tree, write
 
 from sluice.domain import Service
 from sluice.errors import SourceError
 from sluice.steps.resolve_source import is_waste, resolve_source, tree_digest
-from tests.unit.core.support import git
-from tests.unit.core.trees import tree, write
 
 pytestmark = pytest.mark.anyio
 
@@ -122,7 +122,13 @@ def test_the_digest_is_over_names_and_contents_without_leftovers(tmp_path: Path)
 
 @pytest.mark.parametrize(
     ("path", "waste"),
-    [("src/a.py", False), ("src/__pycache__/a.pyc", True), ("a.egg-info/x", True), (".coverage", True), ("builder.py", False)],
+    [
+        ("src/a.py", False),
+        ("src/__pycache__/a.pyc", True),
+        ("a.egg-info/x", True),
+        (".coverage", True),
+        ("builder.py", False),
+    ],
 )
 def test_leftovers_are_known_by_name(path: str, *, waste: bool) -> None:
     assert is_waste(Path(path)) is waste

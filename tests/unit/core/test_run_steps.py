@@ -4,12 +4,13 @@ import json
 from pathlib import Path
 
 import anyio
+import anyio.lowlevel
 import pytest
+from tests.unit.core.support import FakeProgress
 
 from sluice.domain import Image, Images, load
 from sluice.errors import NotReady, SluiceError
 from sluice.run import Later, Run, begin
-from tests.unit.core.support import FakeProgress
 
 pytestmark = pytest.mark.anyio
 IMAGES = Images((Image("a", "r/a", "sha256:1", 5),))
@@ -72,7 +73,8 @@ async def test_the_deadline_is_an_error_that_tells_the_step(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    "error", [SluiceError("refused"), ExceptionGroup("several", [SluiceError("a")]), KeyError("a bug"), OSError(28, "full")]
+    "error",
+    [SluiceError("refused"), ExceptionGroup("several", [SluiceError("a")]), KeyError("a bug"), OSError(28, "full")],
 )
 async def test_whatever_a_step_raises_goes_through_and_is_a_failure(tmp_path: Path, error: Exception) -> None:
     run, progress = new(tmp_path)
@@ -104,7 +106,7 @@ async def test_a_step_that_is_stopped_is_cancelled_not_failed(tmp_path: Path) ->
         group.start_soon(lambda: run.step("x", anyio.sleep_forever, deadline_seconds=60))
         with anyio.fail_after(20):
             while not progress.begun:
-                await anyio.sleep(0)
+                await anyio.lowlevel.checkpoint()
         group.cancel_scope.cancel()
     assert [timing.outcome for timing in run.timings] == ["cancelled"]
     assert progress.ended == [("x", "cancelled", "")]
@@ -160,11 +162,14 @@ async def test_who_waits_for_work_that_fails_is_stopped() -> None:
     async def work() -> str:
         raise SluiceError("no")
 
-    with pytest.raises(ExceptionGroup) as caught:
-        with anyio.fail_after(20):
-            async with anyio.create_task_group() as group:
-                later = begin(group, work)
-                await later()
-                reached = True
+    async def wait_for_it() -> None:
+        nonlocal reached
+        async with anyio.create_task_group() as group:
+            later = begin(group, work)
+            await later()
+            reached = True
+
+    with pytest.raises(ExceptionGroup) as caught, anyio.fail_after(20):
+        await wait_for_it()
     assert caught.group_contains(SluiceError, match="no")
     assert not reached

@@ -89,7 +89,8 @@ def test_a_misspelt_variable_is_a_mistake(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "line"), [('[cluster]\nname = "x\n', 2), ("[cluster\n", 1), ("a = 1\na = 2\n", 2), ('[run]\nfolder = """', 2)]
+    ("text", "line"),
+    [('[cluster]\nname = "x\n', 2), ("[cluster\n", 1), ("a = 1\na = 2\n", 2), ('[run]\nfolder = """', 2)],
 )
 def test_what_is_no_toml_is_told_with_its_line(tmp_path: Path, text: str, line: int) -> None:
     assert mistakes(tmp_path, text)[0].startswith(f"sluice.toml:{line}: ")
@@ -109,9 +110,7 @@ def test_a_value_in_the_place_of_a_table_is_told_even_beside_a_variable(tmp_path
     assert mistakes(tmp_path, "cluster = 3\n", SLUICE_CLUSTER_NAME="x")[0].startswith("sluice.toml:1: cluster: ")
 
 
-def test_the_cache_follows_the_settings_then_xdg_then_home(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_cache_follows_the_settings_then_xdg_then_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     assert Settings().cache == tmp_path / ".cache" / "sluice"

@@ -6,10 +6,11 @@ import sys
 from pathlib import Path
 
 import anyio
+import anyio.lowlevel
 import pytest
+from tests.unit.core.support import ENVIRONMENT
 
 from sluice.adapters.signals import stopped_by_signal
-from tests.unit.core.support import ENVIRONMENT
 
 pytestmark = pytest.mark.anyio
 
@@ -23,7 +24,7 @@ async def test_a_signal_cancels_the_work_and_is_named(number: signal.Signals) ->
                 os.kill(os.getpid(), number)
                 await anyio.sleep_forever()
             ended = "what must be written is written"
-            await anyio.sleep(0)
+            await anyio.lowlevel.checkpoint()
     assert stopped.reason == f"stopped by {number.name}"
     assert ended
 
@@ -32,7 +33,7 @@ async def test_without_a_signal_nothing_happens() -> None:
     with anyio.fail_after(20):
         async with stopped_by_signal() as stopped:
             with stopped.scope:
-                await anyio.sleep(0)
+                await anyio.lowlevel.checkpoint()
     assert stopped.reason == ""
     assert not stopped.scope.cancel_called
 

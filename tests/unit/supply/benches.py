@@ -1,19 +1,22 @@
 """Catalogs, supplies and benches for tests: recipes that make a file, and count how often."""
 
+import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
 import anyio
+import anyio.lowlevel
 import pytest
+from tests.unit.core.support import FakeEngine, FakeProgress
 
 from sluice.adapters.docker.engine import Engine
 from sluice.domain import Component
 from sluice.supply import go, upstream
 from sluice.supply.cache import Cache
 from sluice.supply.catalog import Entry, load_catalog
+from sluice.supply.lock import Lock
 from sluice.supply.resolve import Mode, Supply
 from sluice.supply.workbench import Workbench
-from tests.unit.core.support import FakeEngine, FakeProgress
 
 
 def entry(text: str, folder: Path) -> Entry:
@@ -38,6 +41,23 @@ def component(name: str, path: Path, digest: str = "sha256:0", version: str = "1
     return Component(name, version, "source", digest, str(path), 1, 1.0)
 
 
+def go_entry(name: str, upstream: str = "") -> str:
+    """An entry of a catalog that is built by Go, and may be had upstream."""
+    offered = f'upstream = {{ archive = "{upstream}" }}\n' if upstream else ""
+    return f"""
+[[component]]
+name = "{name}"
+version = "1"
+form = "program"
+{offered}source = {{ recipe = "go", module = "pause", package = "." }}
+"""
+
+
+def digest(text: str) -> str:
+    """The digest of a text."""
+    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+
+
 class Bench:
     """A Supply whose recipes and upstream are this object: what was asked, made and fetched is counted."""
 
@@ -46,7 +66,7 @@ class Bench:
         (folder / "catalog.toml").write_text(catalog)
         self.catalog = load_catalog(folder / "catalog.toml")
         self.cache = Cache(folder / "cache")
-        self.lock = upstream.Lock(folder / "lock.json")
+        self.lock = Lock(folder / "lock.json")
         self.asked: list[str] = []
         self.built: list[str] = []
         self.fetched: list[str] = []
@@ -85,11 +105,11 @@ class Bench:
         await _turns()
         return upstream.host_of(one) in self.answering
 
-    async def _obtain(self, one: Entry, into: Path, bench: Workbench, lock: upstream.Lock) -> str:
+    async def _obtain(self, one: Entry, into: Path, bench: Workbench, lock: Lock) -> str:
         self.fetched.append(one.name)
         await self._work(one, into)
-        lock.record(one.upstream_image() or one.upstream_archive(), f"sha256:{one.name}")
-        return f"sha256:{one.name}"
+        lock.record(one.upstream_image() or one.upstream_archive(), digest(one.name))
+        return digest(one.name)
 
     async def _build(self, one: Entry, recipe: object, into: Path, bench: Workbench) -> None:
         self.built.append(one.name)
@@ -110,4 +130,4 @@ class Bench:
 async def _turns() -> None:
     """Let everything else that could go on do so."""
     for _ in range(20):
-        await anyio.sleep(0)
+        await anyio.lowlevel.checkpoint()

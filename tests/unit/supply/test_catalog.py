@@ -30,7 +30,6 @@ def test_every_component_says_its_version_and_where_it_comes_from(name: str) -> 
     assert entry.version
     assert entry.upstream or entry.source
     assert entry.source or entry.optional, "what cannot be built from source must be left out where it cannot be had"
-    assert entry.version in (entry.upstream_image() + entry.upstream_archive() + entry.version)
     assert "{" not in entry.upstream_image() + entry.upstream_archive()
 
 
@@ -98,7 +97,7 @@ form = "program"
 
 def test_a_name_listed_twice_is_told(tmp_path: Path) -> None:
     text = one(f'form = "program"\n{GO}') + "\n" + one(f'form = "program"\n{GO}')
-    assert mistakes(tmp_path, text) == ["line 6: a: listed a second time"]
+    assert mistakes(tmp_path, text) == ["line 7: a: listed a second time"]
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.unit.supply.benches import component
 
 from sluice.errors import SupplyError
 from sluice.supply import oci, tools
 from sluice.supply.debian import untagged
-from tests.unit.supply.benches import component
 
 
 def image(folder: Path, content: str = "program") -> tuple[bytes, oci.Layer]:
@@ -26,7 +26,7 @@ def image(folder: Path, content: str = "program") -> tuple[bytes, oci.Layer]:
 
 def blob(folder: Path, descriptor: dict[str, Any]) -> bytes:
     """A blob of a layout, held to its descriptor."""
-    raw = (folder / "blobs/sha256" / descriptor["digest"].removeprefix("sha256:")).read_bytes()
+    raw: bytes = (folder / "blobs/sha256" / descriptor["digest"].removeprefix("sha256:")).read_bytes()
     assert len(raw) == descriptor["size"]
     assert "sha256:" + hashlib.sha256(raw).hexdigest() == descriptor["digest"]
     return raw
@@ -77,11 +77,12 @@ def test_a_layer_holds_programs_links_and_their_folders_and_nothing_of_this_host
 
 def test_an_archive_writes_a_shared_layer_once_and_comes_apart_again(tmp_path: Path) -> None:
     config, layer = image(tmp_path / "a")
-    other_config, other = image(tmp_path / "b", "other")
+    _, other = image(tmp_path / "b", "other")
     both = oci.configuration([layer, other], ["/usr/bin/tool"])
     archive = tmp_path / "images.tar"
     oci.write_archive(archive, [
-        oci.Tagged(["a:1", "a:2"], config, [layer]), oci.Tagged([], both, [layer, other]), oci.Tagged(["c:1"], config, [layer]),
+        oci.Tagged(["a:1", "a:2"], config, [layer]), oci.Tagged([], both, [layer, other]),
+        oci.Tagged(["c:1"], config, [layer]),
     ])  # fmt: skip
     with tarfile.open(archive) as tar:
         names = tar.getnames()

@@ -73,7 +73,7 @@ def e2e(
         with shown_progress(_err) as progress:
             run = Run(_home(settings), progress)
             tools = Toolbox(_root(), settings, run, options)
-            tools.check_host()
+            await tools.check_host()
             verdict = await whole_line(run, tools)
         evidence = load(Evidence, run.folder / "evidence.json")
         for table in (components_table(evidence), steps_table(evidence), verdict_table(verdict)):
@@ -107,7 +107,7 @@ def supply(
             run = Run(_home(settings), progress, keep_latest=True)
             box = Toolbox(_root(), settings, run, Options(may_install=not no_install))
             if not list_:
-                box.check_host()
+                box.check_disk()
                 wanted = test_tools.NAMES if tools else tuple(names or box.everything())
                 box.check_names(wanted)
                 found = await box.supply.get_all(*wanted)

@@ -1,6 +1,6 @@
 """What `dagger call build` runs in the toolbox: the images step by the engine, into a folder.
 
-    python -m sluice.entrypoints.engine_build FOLDER
+python -m sluice.entrypoints.engine_build FOLDER
 """
 
 import shutil

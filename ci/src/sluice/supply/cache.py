@@ -23,6 +23,7 @@ from sluice.domain import Component, dump, load
 from sluice.errors import CommandFailed, DiskFull, EvidenceError, NotReady
 
 _LOCK_SECONDS = 3600
+_KEPT = 2
 _POLL_SECONDS = 0.5
 _WORK = "tmp-"
 _FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -116,7 +117,14 @@ class Cache:
         if final.exists():  # half of an artifact, from before this file's rule; or an other process was first
             shutil.rmtree(final)
         work.rename(final)
+        self._forget_old(component.name)
         return done
+
+    def _forget_old(self, name: str) -> None:
+        """Keep the newest artifact and the one before it: a node image is more than a gigabyte."""
+        records = [p for p in self._folder(name).glob("*/component.json") if not p.parent.name.startswith(_WORK)]
+        for record in sorted(records, key=lambda p: p.stat().st_mtime)[:-_KEPT]:
+            shutil.rmtree(record.parent, ignore_errors=True)
 
     def newest(self, name: str) -> Component | None:
         """Return the component of that name that was obtained last, whatever its key was, or None."""

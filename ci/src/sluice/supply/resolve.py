@@ -23,6 +23,7 @@ from sluice.supply.catalog import (
     NodeRecipe,
     dependencies,
 )
+from sluice.supply.lock import Lock
 from sluice.supply.slots import Slots
 from sluice.supply.workbench import GetEngine, Workbench
 
@@ -46,7 +47,7 @@ class Supply:
         engine: GetEngine,
         progress: Progress,
         logs: Path,
-        lock: upstream.Lock | None = None,
+        lock: Lock | None = None,
         parallel: int = 2,
     ) -> None:
         self.catalog = catalog
@@ -55,7 +56,7 @@ class Supply:
         self._engine = engine
         self._progress = progress
         self._logs = logs
-        self._lock = lock or upstream.Lock()
+        self._lock = lock or Lock()
         self._slots = Slots(parallel)
         self._rank = {name: rank for rank, name in enumerate(catalog)}
         self._one_at_a_time = {name: anyio.Lock() for name in catalog}
@@ -181,8 +182,8 @@ class Supply:
             case GoRecipe() as recipe:
                 await go.build_program(entry, recipe, into, bench)
             case LinkRecipe(of=of):
-                # Relative: a cache that was moved, or restored elsewhere, still holds.
-                (into / entry.name).symlink_to(os.path.relpath(artifact.program(bench.parts[of]), into))
+                # A hard link: it holds when the cache is moved, and when the other component is forgotten.
+                os.link(artifact.program(bench.parts[of]), into / entry.name)
             case FilesRecipe() as recipe:
                 await go.copy_files(entry, recipe, into, bench)
             case DebootstrapRecipe() as recipe:

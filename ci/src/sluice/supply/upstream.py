@@ -5,8 +5,7 @@ The first time something is obtained, its digest is written to upstream.lock.jso
 
 import gzip
 import hashlib
-import json
-import os
+import re
 import tarfile
 import zlib
 from pathlib import Path
@@ -18,53 +17,14 @@ from sluice.adapters.process import run
 from sluice.errors import CommandFailed, DigestMismatch, NotReady, SupplyError, Truncated, Unreachable
 from sluice.supply import artifact, oci
 from sluice.supply.catalog import Entry
+from sluice.supply.lock import LOCK, Lock
 from sluice.supply.workbench import Workbench
 
-LOCK = Path(__file__).with_name("upstream.lock.json")
 _PULL_SECONDS = 1800
+_SAID_BYTES = 1 << 20
+_AWAY = ("connection refused", "connection reset", "no such host", "i/o timeout", "dial tcp", "did not end within",
+         "deadline exceeded", "TOOMANYREQUESTS", "UNAVAILABLE", "certificate")  # fmt: skip
 _PROBE_SECONDS = 3.0
-
-
-class Lock:
-    """Which digest each upstream address stands for."""
-
-    def __init__(self, path: Path = LOCK) -> None:
-        self._path = path
-
-    def get(self, address: str) -> str | None:
-        """Return the digest recorded for an address, or None."""
-        return self._read().get(address)
-
-    def record(self, address: str, digest: str) -> None:
-        """Write down the digest of an address that had none; a recorded one is never changed."""
-        entries = self._read()
-        if entries.setdefault(address, digest) != digest:
-            raise DigestMismatch(
-                f"{address} is locked to another digest",
-                seen=digest,
-                expected=entries[address],
-                next_command=f"remove its line from {self._path.name} if the change is meant",
-            )
-        temporary = self._path.with_suffix(f".{os.getpid()}")
-        temporary.write_text(json.dumps(entries, indent=2, sort_keys=True) + "\n")
-        os.replace(temporary, self._path)
-
-    def _read(self) -> dict[str, str]:
-        try:
-            entries = json.loads(self._path.read_text(encoding="utf-8"))
-            cause = "" if isinstance(entries, dict) else f"a {type(entries).__name__}"
-        except FileNotFoundError:
-            return {}
-        except ValueError as error:
-            cause = str(error)
-        if cause:
-            raise SupplyError(
-                f"{self._path} cannot be read",
-                seen=cause,
-                expected="a JSON object of address to digest",
-                next_command=f"git checkout {self._path.name}",
-            )
-        return {str(address): str(digest) for address, digest in entries.items()}
 
 
 def host_of(entry: Entry) -> str:
@@ -173,7 +133,7 @@ def _registry_error(entry: Entry, image: str, said: str, locked: str | None) -> 
             expected="content of the digest that is locked",
             next_command=again,
         )
-    if any(word in said for word in ("connection refused", "no such host", "i/o timeout", "dial tcp", "deadline")):
+    if any(word in said for word in _AWAY) or re.search(r"status code (429|5\d\d)", said):
         return Unreachable(
             f"{entry.name}: {image} cannot be reached",
             seen=last,
@@ -209,11 +169,12 @@ async def _download(entry: Entry, into: Path, bench: Workbench, lock: Lock) -> s
             begun = True
             announced = int(answer.headers["Content-Length"]) if "Content-Length" in answer.headers else None
             with target.open("wb") as file:
-                async for chunk in answer.aiter_raw(1 << 20):
+                async for chunk in answer.aiter_raw():
                     file.write(chunk)
                     total.update(chunk)
                     received += len(chunk)
-                    bench.say(f"{received / 1e6:.0f} of {(announced or 0) / 1e6:.0f} MB")
+                    if received // _SAID_BYTES > (received - len(chunk)) // _SAID_BYTES:
+                        bench.say(f"{received / 1e6:.0f} of {(announced or 0) / 1e6:.0f} MB")
     except httpx.HTTPStatusError as error:
         status = error.response.status_code
         if status == 429 or status >= 500:

@@ -19,7 +19,6 @@ from sluice.supply.cache import digest_of
 Deliver = Callable[[str, Path, str], Awaitable[Image]]
 
 _FILES = ".sluice-base.tar"
-_PUSH_SECONDS = 300
 _FLATTEN_SECONDS = 120
 
 
@@ -101,25 +100,6 @@ def into_folder(target: Path) -> Deliver:
         place = target / name
         await anyio.to_thread.run_sync(lambda: shutil.copytree(layout, place, dirs_exist_ok=True))
         return Image(name, repository, oci.layout_digest(layout), oci.layout_size(layout))
-
-    return deliver
-
-
-def into_registry(crane: Path, address: str) -> Deliver:
-    """Return a delivery that pushes to the registry at `address`, whatever name its images' references carry.
-
-    A registry on the engine's host is `localhost` to nodes and in references, and another name to who pushes from
-    elsewhere; what it stores does not depend on the name it was called by.
-    """
-
-    async def deliver(name: str, layout: Path, repository: str) -> Image:
-        digest = oci.layout_digest(layout)
-        path = repository.partition("/")[2]
-        await run(
-            [crane, "push", "--insecure", layout, f"{address}/{path}:latest"], deadline_seconds=_PUSH_SECONDS,
-            what=f"pushing {name}",
-        )  # fmt: skip
-        return Image(name, repository, digest, oci.layout_size(layout))
 
     return deliver
 

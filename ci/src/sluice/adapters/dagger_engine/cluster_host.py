@@ -31,6 +31,17 @@ fi
 exec dockerd "$@"
 """
 
+# The port is open before the daemon answers. To be run in the command that needs it: a service that nothing is bound
+# to for some seconds is stopped, and started again by the next command.
+WAIT = """
+tries=0
+until docker version > /dev/null 2>&1; do
+    tries=$((tries + 1))
+    [ $tries -lt 120 ] || { docker version; echo "the Docker engine did not answer within a minute" >&2; exit 2; }
+    sleep 0.5
+done
+"""
+
 
 def docker_engine(
     client: dagger.Client, source: dagger.Directory, offline: dagger.Directory | None = None
@@ -39,7 +50,7 @@ def docker_engine(
 
     It takes nothing of the source but capped-runc: an edit of a service must not start another engine.
     """
-    base = machine(client, offline)
+    base = machine(client, source, offline)
     builder = with_go(base, client, offline).with_directory(ROOT, source.directory(_CAPPED_RUNC_SOURCE))
     built = builder.with_workdir(ROOT).with_env_variable("CGO_ENABLED", "0")
     built = built.with_exec(["go", "build", "-trimpath", "-o", _CAPPED_RUNC, "."])

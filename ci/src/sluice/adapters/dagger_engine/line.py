@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import dagger
 
-from sluice.adapters.dagger_engine.cluster_host import bound, docker_engine
+from sluice.adapters.dagger_engine.cluster_host import WAIT, bound, docker_engine
 from sluice.adapters.dagger_engine.toolbox import ROOT, toolbox
 
 EXIT_STATUS = "exit-status"
@@ -13,9 +13,9 @@ _EVIDENCE = "/evidence"
 _IMAGES = "/images"
 
 # The folder is whole whatever the verdict is: a function that raised would return nothing to read.
-_E2E = f"""
+_E2E = f"""{WAIT}
 status=0
-python -m sluice e2e "$@" || status=$?
+python -m sluice e2e --no-install "$@" || status=$?
 mkdir -p {_EVIDENCE}
 [ ! -e .sluice/latest ] || cp -RL .sluice/latest/. {_EVIDENCE}/
 echo $status > {_EVIDENCE}/{EXIT_STATUS}
@@ -27,12 +27,15 @@ def images(
 ) -> dagger.Directory:
     """Return the services' images: one OCI layout each, and images.json with their digests."""
     box = toolbox(client, source, offline).with_env_variable("SLUICE_SUPPLY_MODE", supply)
+    command = f"exec python -m sluice.entrypoints.engine_build {_IMAGES}"
     if offline:  # without a registry, what images start from may have to be built, which takes a Docker engine
         box = bound(box, docker_engine(client, source, offline))
+        command = WAIT + command
     return box.with_exec(
-        ["python", "-m", "sluice.entrypoints.engine_build", _IMAGES],
-        experimental_privileged_nesting=True, insecure_root_capabilities=True,
-    ).directory(_IMAGES)  # fmt: skip
+        ["sh", "-euc", command],
+        experimental_privileged_nesting=True,
+        insecure_root_capabilities=True,
+    ).directory(_IMAGES)
 
 
 def checked(

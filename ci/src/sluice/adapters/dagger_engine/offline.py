@@ -1,9 +1,9 @@
 """What an engine that reaches no container registry starts from, laid out as one folder out of this host's cache.
 
-    base.tar    an image archive of Debian with Python
-    wheels/     what requirements/sluice.txt locks
-    go/         this host's Go toolchain
-    supply/     the newest of each component that was obtained, so that a run inside builds nothing again
+base.tar    the component `toolbox`
+wheels/     what requirements/sluice.txt locks
+go/         this host's Go toolchain
+supply/     the newest of each component that was obtained, so that a run inside builds nothing again
 """
 
 import os
@@ -19,7 +19,7 @@ from sluice.supply import artifact
 _SECONDS = 60
 
 
-async def lay_out(target: Path, *, base: Component, wheels: Path, supply: Path) -> Path:
+async def lay_out(target: Path, *, toolbox: Component, wheels: Path, supply: Path) -> Path:
     """Fill `target` and return it; files are linked where the file system can, since they are many gigabytes.
 
     `wheels` is the wheelhouse of requirements/sluice.txt, `supply` the cache's folder of components.
@@ -29,7 +29,7 @@ async def lay_out(target: Path, *, base: Component, wheels: Path, supply: Path) 
     def fill() -> None:
         shutil.rmtree(target, ignore_errors=True)
         target.mkdir(parents=True)
-        _link(str(artifact.archive(base)), str(target / "base.tar"))
+        _link(str(artifact.archive(toolbox)), str(target / "base.tar"))
         _tree(wheels, target / "wheels")
         _tree(go, target / "go")
         for component in sorted(path for path in supply.iterdir() if path.is_dir()):

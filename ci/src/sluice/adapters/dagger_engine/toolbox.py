@@ -9,26 +9,24 @@ _GO = "/usr/local/go"
 _WHEELS = "/wheels"
 _CACHE = "/var/cache/sluice"
 
-_MACHINE_IMAGE = "docker.io/library/python:3.11-slim-bookworm"
+_MACHINE = "ci/src/sluice/supply/images/toolbox"
+_PYTHON_IMAGE = "docker.io/library/python:3.11-slim-bookworm"
 _GO_IMAGE = "docker.io/library/golang:1.26-bookworm"
-# docker.io holds both ends: `dockerd` for the service, `docker` for the toolbox.
-_PACKAGES = "ca-certificates docker.io git iptables procps python3-venv"
 
 # What no command reads, so that touching it runs nothing again. Patterns of Dagger's `ignore`.
 LEFT_OUT = [".sluice", ".hypothesis", "**/.*_cache", "**/__pycache__", "**/*.egg-info", "**/.venv", "ci/sdk"]
 
 
-def machine(client: dagger.Client, offline: dagger.Directory | None = None) -> dagger.Container:
-    """Return Debian with Python 3.11, git and Docker's programs; nothing of the source is in it.
+def machine(
+    client: dagger.Client, source: dagger.Directory, offline: dagger.Directory | None = None
+) -> dagger.Container:
+    """Return Debian with Python 3.11, git and Docker's programs; nothing of the source is in it but its recipe.
 
     `offline` is the folder that offline.py lays out, for an engine that reaches no container registry.
     """
-    start = client.container()
-    start = start.import_(offline.file("base.tar")) if offline else start.from_(_MACHINE_IMAGE)
-    install = (
-        f"apt-get update -q && apt-get install -qy --no-install-recommends {_PACKAGES} && rm -rf /var/lib/apt/lists/*"
-    )
-    return start.with_env_variable("DEBIAN_FRONTEND", "noninteractive").with_exec(["sh", "-euc", install])
+    if offline:
+        return client.container().import_(offline.file("base.tar"))
+    return source.directory(_MACHINE).docker_build(build_args=[dagger.BuildArg("BASE", _PYTHON_IMAGE)])
 
 
 def with_go(
@@ -46,7 +44,7 @@ def toolbox(
 
     Its environment is what ./nox makes of requirements/sluice.txt; a changed source does not make it anew.
     """
-    container = machine(client, offline).with_workdir(ROOT)
+    container = machine(client, source, offline).with_workdir(ROOT)
     container = container.with_file(f"{ROOT}/nox", source.file("nox"))
     container = container.with_directory(f"{ROOT}/requirements", source.directory("requirements"))
     make = f"./nox --version && ln -s {ROOT}/.sluice/venv-* {_ENVIRONMENT}"

@@ -79,18 +79,10 @@ async def answers() -> bool:
         return False
 
 
-async def ensure_engine(
-    state_dir: Path, *, may_install: bool, capped_runc: Callable[[], Path], say: Callable[[str], None]
-) -> Engine:
-    """Return an engine that answers; on Debian or Ubuntu as root a missing one is installed and started.
-
-    `state_dir` keeps the daemon's log and pid; `capped_runc` gives the program that stands in front of runc,
-    asked for only where this host's bounding set is short. Raises HostError with the commands to run where
-    we may not do it ourselves.
-    """
-    engine = Engine(state_dir)
+async def check_engine(*, may_install: bool) -> None:
+    """Raise HostError, with the commands to run, where no engine answers and we may not start one; changes nothing."""
     if await answers():
-        return engine
+        return
     cure = "apt-get install docker.io && service docker start"
     if not host.is_root():
         raise HostError(
@@ -106,14 +98,28 @@ async def ensure_engine(
             expected="a running engine",
             next_command=cure,
         )
+    if not _daemon_program() and not host.is_debian():
+        raise HostError(
+            "no Docker engine on this host",
+            seen="no dockerd on PATH",
+            expected="Docker 20.10 or newer",
+            next_command="install Docker for this distribution, start it, then run this again",
+        )
+
+
+async def ensure_engine(
+    state_dir: Path, *, may_install: bool, capped_runc: Callable[[], Path], say: Callable[[str], None]
+) -> Engine:
+    """Return an engine that answers; on Debian or Ubuntu as root a missing one is installed and started.
+
+    `state_dir` keeps the daemon's log and pid; `capped_runc` gives the program that stands in front of runc,
+    asked for only where this host's bounding set is short. Raises HostError as `check_engine` does.
+    """
+    engine = Engine(state_dir)
+    if await answers():
+        return engine
+    await check_engine(may_install=may_install)
     if not _daemon_program():
-        if not host.is_debian():
-            raise HostError(
-                "no Docker engine on this host",
-                seen="no dockerd on PATH",
-                expected="Docker 20.10 or newer",
-                next_command="install Docker for this distribution, start it, then run this again",
-            )
         say("no Docker engine here: installing Debian's docker.io (refuse with --no-install)")
         await install_packages("docker.io", log=state_dir / "apt.log")
     await _start(state_dir, capped_runc, say)

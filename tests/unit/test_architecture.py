@@ -1,0 +1,157 @@
+"""The directions of imports, read from the sources: entrypoints → bootstrap → {steps, adapters} → ports → domain.
+
+Also: files stay short, and what is public says what it does.
+"""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "ci" / "src" / "sluice"
+SOURCES = sorted(PACKAGE.rglob("*.py"))
+# Files that people write and read; recordings and locks are not.
+WRITTEN = sorted(
+    path
+    for folder in ("ci/src", "tests", "services", "bench")
+    for ending in ("*.py", "*.go", "*.sh")
+    for path in (ROOT / folder).rglob(ending)
+    if not {"__pycache__", ".venv", "node_modules"} & set(path.parts)
+)
+MOST_LINES = 300
+
+# What a part of the package may import of the others; the first part that fits a module's name is its part.
+# Parts that are not named here choose and start things: they may import anything but entrypoints.
+MAY_IMPORT = {
+    "errors": set[str](),
+    "toml_lines": set[str](),
+    "masking": set[str](),
+    "domain": {"errors"},
+    "ports": {"domain", "errors"},
+    "run": {"domain", "errors", "ports"},
+    "settings": {"errors", "toml_lines"},
+    "policy": {"domain", "errors", "toml_lines"},
+    "suite_recorder": {"domain", "masking"},
+    "steps": {"domain", "errors", "ports", "policy", "settings", "toml_lines", "masking", "suite_recorder", "run"},
+    "report": {"domain", "errors", "policy", "masking", "report"},
+    "adapters": {"domain", "errors", "ports", "masking", "adapters", "supply"},
+    "supply": {"domain", "errors", "ports", "toml_lines", "supply", "adapters"},
+}
+
+
+def part(module: str) -> str:
+    """The part of the package that a module belongs to: `sluice.steps.x` → `steps`."""
+    return module.split(".")[1] if "." in module else ""
+
+
+def module_name(path: Path) -> str:
+    parts = list(path.relative_to(PACKAGE.parent).with_suffix("").parts)
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports(source: str, module: str, *, package: bool) -> Iterator[tuple[int, str]]:
+    """Every module of ours that a source imports, wherever in it, with its line."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                here = module.split(".") if package else module.split(".")[:-1]
+                base = ".".join([*here[: len(here) - node.level + 1], *([node.module] if node.module else [])])
+            # `from sluice import doctor` names a module, `from sluice.run import Run` does not.
+            yield from ((node.lineno, f"{base}.{alias.name}" if base == "sluice" else base) for alias in node.names)
+
+
+def forbidden(source: str, module: str, *, package: bool = False) -> list[str]:
+    """The imports that go against the direction."""
+    own = part(module)
+    found = []
+    for line, name in imports(source, module, package=package):
+        if name.split(".")[0] != "sluice" or name == "sluice":
+            continue
+        other = part(name)
+        if other == "entrypoints" and own not in ("entrypoints", "__main__"):
+            found.append(f"{module}:{line} imports {name}: nothing but __main__ imports entrypoints")
+        elif own in MAY_IMPORT and other not in MAY_IMPORT[own] | {own}:
+            found.append(f"{module}:{line} imports {name}: {own} may import {sorted(MAY_IMPORT[own])}")
+    return sorted(set(found))
+
+
+def undescribed(source: str) -> list[str]:
+    """Public functions, methods and classes without a docstring; `__init__` and its kin are told by their class."""
+
+    def visit(node: ast.AST, way: str) -> Iterator[str]:
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                name = f"{way}.{child.name}".lstrip(".")
+                if child.name.startswith("_"):
+                    continue
+                if not ast.get_docstring(child):
+                    yield f"{name} (line {child.lineno})"
+                if isinstance(child, ast.ClassDef):
+                    yield from visit(child, name)
+            elif isinstance(child, ast.If | ast.Try | ast.With):
+                yield from visit(child, way)
+
+    return list(visit(ast.parse(source), ""))
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=[str(path.relative_to(PACKAGE)) for path in SOURCES])
+def test_imports_go_one_way(path: Path) -> None:
+    source = path.read_text(encoding="utf-8")
+    assert forbidden(source, module_name(path), package=path.name == "__init__.py") == []
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=[str(path.relative_to(PACKAGE)) for path in SOURCES])
+def test_what_is_public_says_what_it_does(path: Path) -> None:
+    source = path.read_text(encoding="utf-8")
+    assert ast.get_docstring(ast.parse(source)), "a module says what it is for"
+    assert undescribed(source) == []
+
+
+def test_files_stay_short() -> None:
+    counted = {str(path.relative_to(ROOT)): len(path.read_text(encoding="utf-8").splitlines()) for path in WRITTEN}
+    assert {name: lines for name, lines in counted.items() if lines >= MOST_LINES} == {}
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("sluice.steps.x", "from sluice.adapters.docker import engine"),
+        ("sluice.steps.x", "from sluice.supply.cache import Cache"),
+        ("sluice.steps.x", "def f():\n    from sluice.bootstrap import Toolbox"),
+        ("sluice.steps.x", "from ..adapters import host"),
+        ("sluice.steps.x", "from sluice import adapters"),
+        ("sluice.steps.x", "import sluice.adapters.host as h"),
+        ("sluice.adapters.x", "from sluice.steps.build_images import build_images"),
+        ("sluice.domain", "from sluice.settings import Settings"),
+        ("sluice.report.page", "from sluice.steps.evaluate_gate import evaluate_gate"),
+        ("sluice.report.page", "from sluice.adapters import host"),
+        ("sluice.doctor", "from sluice.entrypoints import cli"),
+        ("sluice.bootstrap", "from sluice.entrypoints.cli import app"),
+    ],
+)
+def test_an_import_against_the_direction_is_found(module: str, source: str) -> None:
+    assert len(forbidden(source, module)) == 1
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("sluice.steps.x", "from sluice.ports import Metrics\nfrom .resolve_source import SHARED\nimport httpx"),
+        ("sluice.bootstrap", "from sluice.adapters import host\nfrom sluice.steps import build_images"),
+        ("sluice.__main__", "from sluice.entrypoints.cli import main"),
+        ("sluice.domain", "from sluice.errors import SluiceError"),
+    ],
+)
+def test_an_import_in_the_direction_is_fine(module: str, source: str) -> None:
+    assert forbidden(source, module) == []
+
+
+def test_what_says_nothing_is_found() -> None:
+    source = 'class A:\n    """A."""\n    def f(self): ...\n    def _g(self): ...\nasync def h(): ...\n'
+    source += "class _B:\n    def i(self): ...\n"
+    assert undescribed(source) == ["A.f (line 3)", "h (line 5)"]
