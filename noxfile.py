@@ -8,7 +8,7 @@ import nox
 ROOT = Path(__file__).parent
 TOOLS = ROOT / ".sluice" / "tools"
 PYTHON_SOURCES = ("noxfile.py", "ci/src", "tests", "services", "bench")
-SERVICES = tuple(sorted(str(path.parent.parent) for path in (ROOT / "services").glob("*/src")))
+SERVICES = tuple(sorted(str(path.parent) for path in (ROOT / "services").glob("*/src")))
 
 # The environment that ./nox made holds everything: a session needs none of its own.
 nox.options.default_venv_backend = "none"
@@ -29,17 +29,17 @@ def doctor(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """ruff: rules and format of imports."""
+    """ruff: rules and format."""
     session.run("ruff", "check", *existing(), external=True)
+    session.run("ruff", "format", "--check", *existing(), external=True)
 
 
 @nox.session
 def types(session: nox.Session) -> None:
     """mypy, strict."""
-    session.run("mypy", "ci/src/sluice", "noxfile.py", external=True)
-    session.run("mypy", "--explicit-package-bases", "tests", external=True)
+    session.run("mypy", "ci/src/sluice", "noxfile.py", "bench", "tests", external=True)
     for service in SERVICES:
-        session.run("mypy", f"{service}/src", external=True, env={"MYPYPATH": "services/servicekit/src"})
+        session.run("mypy", f"{service}/src", external=True)
 
 
 @nox.session

@@ -147,6 +147,7 @@ async def test_each_is_obtained_once_however_many_ask(rig: Bench) -> None:
             group.start_soon(supply.get, name)
     assert sorted(rig.built) == ["helm", "own"]
     assert [component.name for component in supply.obtained] == ["own", "helm", "alias"]
+    assert not any(component.cached for component in supply.obtained), "who comes second waits for the first"
 
 
 @pytest.mark.parametrize("parallel", [1, 2, 3])

@@ -150,7 +150,9 @@ async def _start(state_dir: Path, capped_runc: Callable[[], Path], say: Callable
     argv = [_daemon_program() or "dockerd"]
     if host.missing_capabilities():
         say("this host's bounding set is short of capabilities: runc goes through capped-runc")
-        argv += ["--add-runtime", f"capped={capped_runc()}", "--default-runtime", "capped"]
+        # A copy of the engine's own: it outlives what the cache forgets.
+        own = shutil.copy2(capped_runc(), state_dir / "capped-runc")
+        argv += ["--add-runtime", f"capped={own}", "--default-runtime", "capped"]
     say(f"starting the Docker engine, its log is {log}")
     with log.open("ab") as output:
         # A session of its own with its output in a file: whoever waits for our output must not wait for it.
