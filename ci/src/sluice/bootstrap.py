@@ -21,7 +21,7 @@ from sluice.adapters.kubernetes.rollout import wait_rolled_out
 from sluice.adapters.kubernetes.workloads import ApiWorkloads
 from sluice.adapters.signals import stopped_by_signal
 from sluice.domain import Cluster, Image, Images, Source, SuiteResults
-from sluice.errors import HostError, SluiceError, SupplyError
+from sluice.errors import HostError, SupplyError
 from sluice.judging import Judge
 from sluice.policy import load_policy
 from sluice.run import Run
@@ -253,8 +253,8 @@ class Toolbox:
     async def leave_cluster(self) -> None:
         """Remove cluster and registry unless they are to be kept; what the registry holds stays for the next run."""
         shutil.rmtree(self._run.folder / "work", ignore_errors=True)
-        if self._options.keep or self._engine is None:
-            return
+        if self._options.keep or self._engine is None or "kind" not in {c.name for c in self.supply.obtained}:
+            return  # without kind at hand there is no cluster of this run's to remove
         self._run.progress.begin("remove cluster")
         outcome = "failed"
         try:
@@ -262,8 +262,8 @@ class Toolbox:
             if self._registry:
                 await self._registry.stop()
             outcome = "done"
-        except SluiceError as error:  # the verdict stands; what is left is said, and the next run replaces it
-            self._run.progress.update("remove cluster", str(error).splitlines()[0])
+        except Exception as error:  # noqa: BLE001 - the verdict stands; what is left is said, the next run replaces it
+            self._run.progress.update("remove cluster", self._run.told(error).splitlines()[0])
         finally:
             self._run.progress.end("remove cluster", outcome=outcome)
 

@@ -12,7 +12,6 @@ from sluice.adapters.kubernetes.workloads import ApiWorkloads
 from sluice.adapters.loki.client import LokiLogs
 from sluice.adapters.prometheus.client import PrometheusMetrics
 from sluice.domain import Cluster, Evidence, Images, Source, SuiteResults, Verdict, dump
-from sluice.errors import SluiceError
 from sluice.masking import masker
 from sluice.policy import Policy
 from sluice.report import page
@@ -59,8 +58,8 @@ class Judge:
                     deadline_seconds=self._settings.deadlines.evidence,
                     secrets=self._secrets(),
                 )
-        except SluiceError as error:
-            self._run.progress.update("gather failure", str(error).splitlines()[0])
+        except Exception as error:  # noqa: BLE001 - gathering must not stand between a failure and its verdict
+            self._run.progress.update("gather failure", self._run.told(error).splitlines()[0])
             return ()
 
     async def collect_evidence(

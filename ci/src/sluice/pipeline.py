@@ -9,12 +9,12 @@ step. What a step does stands in steps/<name>.py; what it does it with is chosen
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
+from typing import TypeVar
 
 import anyio
 
 from sluice.bootstrap import Toolbox
 from sluice.domain import Cluster, Evidence, Image, Images, Source, SuiteResults, Verdict
-from sluice.errors import SluiceError
 from sluice.run import Run, begin
 from sluice.steps.evaluate_gate import evaluate_gate
 from sluice.steps.install_charts import (
@@ -27,6 +27,8 @@ from sluice.steps.install_charts import (
     install_service,
     prepare,
 )
+
+E = TypeVar("E", bound=BaseException)
 
 
 @dataclass
@@ -111,15 +113,17 @@ async def e2e(run: Run, tools: Toolbox) -> Verdict:
         try:
             with stopped.scope:
                 await deliver(run, tools, so_far)
-        except* SluiceError as group:
-            so_far.failures += [str(error) for error in leaves(group)]
+        except* Exception as group:  # noqa: BLE001 - a mistake of ours is no reason to leave without evidence
+            so_far.failures += [run.told(error) for error in leaves(group)]
         if stopped.reason:
             so_far.failures.append(stopped.reason)
         with anyio.CancelScope(shield=True):
-            evidence = await measure(run, tools, so_far)
-            verdict = evaluate_gate(tools.policy, evidence)
-            tools.judge.write_report(evidence, verdict)
-            await tools.leave_cluster()
+            try:
+                evidence = await measure(run, tools, so_far)
+                verdict = evaluate_gate(tools.policy, evidence)
+                tools.judge.write_report(evidence, verdict)
+            finally:
+                await tools.leave_cluster()
     return verdict
 
 
@@ -134,9 +138,9 @@ async def measure(run: Run, tools: Toolbox, so_far: SoFar) -> Evidence:
     return await run.step("collect evidence", work, deadline_seconds=limit)
 
 
-def leaves(group: BaseExceptionGroup[SluiceError]) -> list[SluiceError]:
+def leaves(group: BaseExceptionGroup[E]) -> list[E]:
     """Return the errors of a group of groups, in order, each once."""
-    found: list[SluiceError] = []
+    found: list[E] = []
     for error in group.exceptions:
         found += leaves(error) if isinstance(error, BaseExceptionGroup) else [error]
     return list({str(error): error for error in found}.values())

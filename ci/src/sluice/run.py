@@ -12,6 +12,7 @@ import os
 import re
 import secrets
 import time
+import traceback
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import is_dataclass
@@ -23,7 +24,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from sluice.domain import StepTiming, dump
-from sluice.errors import NotReady
+from sluice.errors import NotReady, SluiceError
 from sluice.ports import Progress
 
 T = TypeVar("T")
@@ -110,6 +111,15 @@ class Run:
             file = re.sub(r"[^a-z0-9]+", "-", name) + ".json"
             (self.folder / "steps" / file).write_bytes(dump(result))
         return result
+
+    def told(self, error: BaseException) -> str:
+        """Say an error as the user should read it; one of ours by mistake goes with its traceback into the logs."""
+        if isinstance(error, SluiceError):
+            return str(error)
+        place = self.logs / "traceback.txt"
+        with suppress(OSError), place.open("a", encoding="utf-8") as file:
+            file.writelines(traceback.format_exception(error))
+        return f"Sluice itself failed: {type(error).__name__}: {error}\n  next:     report it with {place}"
 
 
 def _read_timings(home: Path) -> dict[str, float]:

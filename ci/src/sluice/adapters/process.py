@@ -134,8 +134,12 @@ def _dies_with_us() -> tuple[str, ...]:
 
     Without it a killed run would leave a `kind create` at work that the next run then meets half-way.
     """
-    setpriv = shutil.which("setpriv")
-    return (setpriv, "--pdeathsig", "KILL", "--") if setpriv else ()
+    prefix = ("setpriv", "--pdeathsig", "KILL", "--")
+    try:  # busybox has a setpriv that does not know the option
+        understood = subprocess.run([*prefix, "true"], capture_output=True, check=False, timeout=10).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        understood = False
+    return prefix if understood else ()
 
 
 async def _read_lines(stream: ByteReceiveStream, seen: Callable[[str], None]) -> None:

@@ -204,6 +204,10 @@ def _finish(work: Callable[[], Awaitable[int]]) -> NoReturn:
         status = anyio.run(work)
     except* SluiceError as group:
         _show(leaves(group))
+    except* OSError as group:
+        for error in leaves(group):
+            _err.print(f"\n✗ {error.filename or 'this host'}: {error.strerror}", markup=False, highlight=False)
+        _err.print("  next:     ./nox -s doctor", markup=False, highlight=False)
     except* KeyboardInterrupt:
         _err.print("stopped")
         status = 130

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from sluice.adapters.process import run
+from sluice.adapters.process import Completed, run
 from sluice.domain import ChartRelease
 from sluice.errors import ChartError, CommandFailed
 
@@ -42,30 +42,25 @@ class Helm:
         given.write_text(yaml.safe_dump(dict(values), sort_keys=True))
         files = [word for file in [*value_files, given] for word in ("--values", str(file))]
         log = self._logs / f"helm-{release}.log"
+        words: list[str | Path] = [
+            self._helm,
+            "upgrade",
+            release,
+            folder,
+            "--install",
+            "--create-namespace",
+            "--output",
+            "json",
+        ]
+        words += ["--history-max", "5", *files]
         try:
-            done = await run(
-                [
-                    self._helm,
-                    "upgrade",
-                    release,
-                    folder,
-                    "--install",
-                    "--namespace",
-                    namespace,
-                    "--create-namespace",
-                    "--kubeconfig",
-                    self._kubeconfig,
-                    "--output",
-                    "json",
-                    "--history-max",
-                    "5",
-                    *files,
-                ],
-                deadline_seconds=_HELM_SECONDS,
-                log=log,
-                what=f"helm upgrade {release}",
-                env=self._environment(),
-            )
+            try:
+                done = await self._helm_command(words, release, namespace, log)
+            except CommandFailed as error:
+                if "another operation" not in error.seen:
+                    raise
+                await self._release_lock(release, namespace, log)
+                done = await self._helm_command(words, release, namespace, log)
         except CommandFailed as error:
             raise ChartError(
                 f"the chart {chart} does not install as {release}",
@@ -100,6 +95,22 @@ class Helm:
         for name, library in _dependencies(chart, source):
             shutil.copytree(library, target / "charts" / name, dirs_exist_ok=True)
         return target
+
+    async def _release_lock(self, release: str, namespace: str, log: Path) -> None:
+        """Undo what a killed run left half-way: back to the last release, or away where there was none."""
+        try:
+            await self._helm_command([self._helm, "rollback", release], release, namespace, log)
+        except CommandFailed:
+            await self._helm_command([self._helm, "uninstall", release], release, namespace, log)
+
+    async def _helm_command(self, words: Sequence[str | Path], release: str, namespace: str, log: Path) -> Completed:
+        return await run(
+            [*words, "--namespace", namespace, "--kubeconfig", self._kubeconfig],
+            deadline_seconds=_HELM_SECONDS,
+            log=log,
+            what=f"helm {words[1]} {release}",
+            env=self._environment(),
+        )
 
     def _environment(self) -> dict[str, str]:
         """Helm's own folders, so that a user's repositories and plug-ins do not matter."""
