@@ -18,10 +18,10 @@ def config(**changed: Any) -> dict[str, Any]:
     return found
 
 
-def kubeadm(found: dict[str, Any]) -> dict[str, Any]:
-    [patch] = found["kubeadmConfigPatches"]
-    parsed: dict[str, Any] = yaml.safe_load(patch)
-    return parsed
+def kubeadm(found: dict[str, Any], kind: str = "ClusterConfiguration") -> dict[str, Any]:
+    patches: list[dict[str, Any]] = [yaml.safe_load(patch) for patch in found["kubeadmConfigPatches"]]
+    [patch] = [patch for patch in patches if patch["kind"] == kind]
+    return patch
 
 
 def test_a_cluster_of_upstream_parts_keeps_its_own_network() -> None:
@@ -52,3 +52,7 @@ def test_further_names_are_in_the_certificate() -> None:
 def test_nodes_look_for_registries_in_the_folder_that_join_fills() -> None:
     [patch] = config()["containerdConfigPatches"]
     assert 'config_path = "/etc/containerd/certs.d"' in patch
+
+
+def test_a_changed_secret_reaches_a_pod_within_seconds() -> None:
+    assert kubeadm(config(), "KubeletConfiguration")["syncFrequency"] == "10s"

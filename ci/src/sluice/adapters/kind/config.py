@@ -17,7 +17,11 @@ def kind_config(
     then treats what it may not set (its OOM score) as it does in a user namespace. `api_names` are further names
     that the API server's certificate holds, for callers on another host.
     """
-    kubeadm = [{"kind": "ClusterConfiguration", "apiServer": {"certSANs": ["localhost", "127.0.0.1", *api_names]}}]
+    kubeadm: list[dict[str, object]] = [
+        {"kind": "ClusterConfiguration", "apiServer": {"certSANs": ["localhost", "127.0.0.1", *api_names]}},
+        # A changed Secret reaches a running pod at the kubelet's next look: Prometheus' scrape configuration is one.
+        {"kind": "KubeletConfiguration", "syncFrequency": "10s"},
+    ]
     networking: dict[str, object] = {"apiServerAddress": api_address}
     if from_source:
         kubeadm[0]["dns"] = {"imageRepository": "registry.k8s.io/coredns", "imageTag": f"v{coredns_version}"}
