@@ -198,12 +198,12 @@ class Toolbox:
 
     async def installer(self, cluster: Cluster) -> install_charts.Installer:
         """What charts are installed with."""
-        kubeconfig, work = Path(cluster.kubeconfig), self._run.folder / "work"
+        credentials, work = Path(cluster.kubeconfig), self._run.folder / "work"
         work.mkdir(exist_ok=True)
         helm, kubectl = await self.supply.get_all("helm", "kubectl")
 
         async def rolled_out(namespace: str, *, expect: Sequence[str] = (), selector: str = "") -> None:
-            async with connect(kubeconfig) as client:
+            async with connect(credentials) as client:
                 await wait_rolled_out(
                     ApiWorkloads(client),
                     [namespace],
@@ -214,10 +214,10 @@ class Toolbox:
                     on_change=partial(self._run.progress.update, f"install {namespace}"),
                 )
 
-        self._manifests = Manifests(artifact.program(kubectl), kubeconfig, work, self._run.logs)
+        self._manifests = Manifests(artifact.program(kubectl), credentials, work, self._run.logs)
         return install_charts.Installer(
             self.root,
-            Helm(artifact.program(helm), kubeconfig, self.root, work, self._run.logs),
+            Helm(artifact.program(helm), credentials, self.root, work, self._run.logs),
             self._manifests,
             rolled_out,
             self.root / "tests" / "e2e" / "values",
@@ -285,4 +285,9 @@ class Toolbox:
     @property
     def kubeconfig(self) -> Path:
         """Where the cluster's credentials lie."""
-        return self.settings.cache / "clusters" / f"{self.settings.cluster.name}.kubeconfig"
+        return kubeconfig(self.settings)
+
+
+def kubeconfig(settings: Settings) -> Path:
+    """Where the credentials of the cluster that settings name lie, once there is one."""
+    return settings.cache / "clusters" / f"{settings.cluster.name}.kubeconfig"

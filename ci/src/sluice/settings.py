@@ -61,11 +61,12 @@ class DeadlineSettings(_Table):
 
 
 class RunSettings(_Table):
-    """How a run goes. `disk_floor_gb` is the free space a run asks for before it starts (GB of 10^9 bytes)."""
+    """How a run goes. `offline` is for an engine without a registry (docs/dagger.md). `disk_floor_gb` is the free space a run asks for before it starts (GB of 10^9 bytes)."""
 
     runtime: Literal["auto", "docker", "dagger"] = "auto"
     folder: str = ".sluice"
     cache: str = ""
+    offline: str = ""
     disk_floor_gb: Annotated[float, Field(ge=0)] = 20.0
     suites: tuple[Name, ...] = ()
 

@@ -10,9 +10,11 @@ import typer
 from rich.console import Console
 
 from sluice import doctor as host_doctor
+from sluice.adapters.dagger_engine import session
 from sluice.adapters.progress import shown_progress
-from sluice.bootstrap import Options, Toolbox
-from sluice.domain import Evidence, dump, load
+from sluice.bootstrap import Options, Toolbox, kubeconfig
+from sluice.domain import Evidence, Verdict, dump, load
+from sluice.entrypoints import dagger_run
 from sluice.errors import SettingsError, SluiceError
 from sluice.housekeeping import clean as remove_ours
 from sluice.pipeline import e2e as whole_line
@@ -70,23 +72,51 @@ def e2e(
     options = Options(keep=keep or reuse, reuse=reuse, may_install=not no_install, suites=tuple(suite or ()))
 
     async def work() -> int:
-        with shown_progress(_err) as progress:
-            run = Run(_home(settings), progress)
-            tools = Toolbox(_root(), settings, run, options)
-            await tools.check_host()
-            verdict = await whole_line(run, tools)
-        evidence = load(Evidence, run.folder / "evidence.json")
+        in_engine = settings.run.runtime == "dagger" or (settings.run.runtime == "auto" and session.reachable())
+        # Inside the toolbox of an engine the steps run; starting another engine there would never end.
+        line = _line_in_engine if in_engine and not session.inside() else _line_here
+        folder = await line(settings, options)
+        evidence, verdict = load(Evidence, folder / "evidence.json"), load(Verdict, folder / "verdict.json")
         for table in (components_table(evidence), steps_table(evidence), verdict_table(verdict)):
             _out.print(table)
         for failure in evidence.failures:
             _err.print(f"\n✗ {failure}", markup=False, highlight=False)
         _out.print(f"\n{verdict.level.upper()}  score {verdict.score:.0f} of 100", highlight=False)
-        _out.print(f"evidence: {_shown(run.folder)}   report: {_shown(run.folder / 'report.html')}", highlight=False)
-        if options.keep:
-            _out.print(f"the cluster is kept: kubectl --kubeconfig {tools.kubeconfig} get pods -A", highlight=False)
+        _out.print(f"evidence: {_shown(folder)}   report: {_shown(folder / 'report.html')}", highlight=False)
+        if options.keep and line is _line_here:
+            _out.print(f"the cluster is kept: kubectl --kubeconfig {kubeconfig(settings)} get pods -A", highlight=False)
         return 1 if verdict.level == "fail" else 0
 
     _finish(work)
+
+
+async def _line_here(settings: Settings, options: Options) -> Path:
+    """Run the line with this host's container engine; returns the run's folder."""
+    with shown_progress(_err) as progress:
+        run = Run(_home(settings), progress)
+        tools = Toolbox(_root(), settings, run, options)
+        await tools.check_host()
+        await whole_line(run, tools)
+    return run.folder
+
+
+async def _line_in_engine(settings: Settings, options: Options) -> Path:
+    """Run the line in a Dagger engine; returns the folder that it exported its run to."""
+    if options.keep:
+        raise SettingsError(
+            "the command line",
+            ["--keep and --reuse: the cluster of the runtime dagger lives and ends inside the engine"],
+            expected="--runtime docker with them",
+            next_command="./nox -s e2e -- --runtime docker --keep",
+        )
+    return await dagger_run.e2e(
+        _root(),
+        _home(settings),
+        suites=options.suites,
+        supply=settings.supply.mode,
+        offline=Path(settings.run.offline) if settings.run.offline else None,
+        say=lambda text: _err.print(f"  {text}", markup=False, highlight=False),
+    )
 
 
 @app.command()

@@ -1,12 +1,13 @@
 """Sluice, an evidence-gated delivery pipeline, as Dagger functions.
 
-    dagger call build export --path images
-    dagger call test
-    dagger call e2e export --path evidence
-    dagger call gate --evidence evidence
+    ./dagger call build export --path images
+    ./dagger call test
+    ./dagger call e2e export --path evidence
+    ./dagger call gate --evidence evidence
 
-They run the commands that ./nox runs, in containers of the engine. `--cloud` belongs to Dagger's own command line, so
-no function here has an argument of that name: targets are named with `--target`, and ./dagger takes both.
+They run the commands that ./nox runs, in containers of the engine. ./dagger puts right what Dagger's own command line
+would not take: it spells e2e as e-2-e, and it keeps --cloud for itself, so that no function here has an argument of
+that name and targets are named with --target.
 """
 
 from typing import Annotated
@@ -39,8 +40,9 @@ class Sluice:
 
     offline: Annotated[
         dagger.Directory | None,
-        Doc("For an engine that reaches no container registry: the folder that `sluice supply --offline DIR` lays out"),
-    ] = dagger.field(default=None)
+        # No backquotes: the command line would take what they hold for the name of the value.
+        Doc("For an engine that reaches no container registry: the folder that supply --offline lays out"),
+    ] = None  # a dagger.field would be a function too
 
     @function
     async def build(self, source: Files, supply: Supply = "auto") -> dagger.Directory:

@@ -24,7 +24,7 @@ async def lay_out(target: Path, *, toolbox: Component, wheels: Path, supply: Pat
 
     `wheels` is the wheelhouse of requirements/sluice.txt, `supply` the cache's folder of components.
     """
-    go = Path((await run(["go", "env", "GOROOT"], deadline_seconds=_SECONDS)).stdout.strip())
+    go = await _go_root()
 
     def fill() -> None:
         shutil.rmtree(target, ignore_errors=True)
@@ -38,6 +38,10 @@ async def lay_out(target: Path, *, toolbox: Component, wheels: Path, supply: Pat
 
     await anyio.to_thread.run_sync(fill)
     return target
+
+
+async def _go_root() -> Path:
+    return Path((await run(["go", "env", "GOROOT"], deadline_seconds=_SECONDS)).stdout.strip())
 
 
 def _newest(component: Path) -> Path | None:

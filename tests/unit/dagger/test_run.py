@@ -1,0 +1,153 @@
+"""`--runtime dagger` from the host: what the engine is asked, what becomes of its answer; and the offline folder."""
+
+import json
+import os
+from pathlib import Path
+
+import dagger
+import gql
+import pytest
+from tests.unit.dagger.session import Call, FakeSession, session
+
+from sluice.adapters.dagger_engine import session as sessions
+from sluice.adapters.dagger_engine.offline import lay_out
+from sluice.adapters.dagger_engine.toolbox import LEFT_OUT
+from sluice.domain import Component, dump
+from sluice.entrypoints import dagger_run
+from sluice.errors import CommandFailed
+
+__all__ = ["session"]
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def inside(session: FakeSession, monkeypatch: pytest.MonkeyPatch) -> FakeSession:
+    """A process that is in a session already, as in `dagger run`."""
+
+    async def nothing() -> None:
+        return None
+
+    monkeypatch.setenv("DAGGER_SESSION_PORT", "1")
+    monkeypatch.setattr(dagger, "connect", nothing)
+    monkeypatch.setattr(dagger, "close", nothing)
+    return session
+
+
+def exports(evidence: dict[str, object] | None, status: str = "0") -> object:
+    def export(asked: list[Call]) -> str:
+        folder = Path(asked[-1].args["path"])
+        folder.mkdir()
+        (folder / "exit-status").write_text(f"{status}\n")
+        if evidence is not None:
+            (folder / "evidence.json").write_text(json.dumps(evidence))
+        return str(folder)
+
+    return export
+
+
+async def call(home: Path, offline: Path | None = None) -> Path:
+    return await dagger_run.e2e(home.parent, home, suites=["api"], supply="source", offline=offline, say=lambda _: None)
+
+
+async def test_the_evidence_of_a_run_gets_its_name_and_is_the_latest(inside: FakeSession, tmp_path: Path) -> None:
+    inside.answers["export"] = exports({"run_id": "20260101T000000Z-ab12"}, status="1")
+    home = tmp_path / ".sluice"
+    folder = await call(home)
+    assert folder == home / "runs" / "20260101T000000Z-ab12"
+    assert (folder / "exit-status").read_text() == "1\n", "a failed run is settled as any other"
+    assert (home / "latest").resolve() == folder.resolve()
+    assert [path.name for path in (home / "runs").iterdir()] == [folder.name]
+
+
+async def test_the_same_line_is_asked_for_as_by_the_module(inside: FakeSession, tmp_path: Path) -> None:
+    inside.answers["export"] = exports({"run_id": "one"})
+    await call(tmp_path / ".sluice", offline=tmp_path / "offline")
+    run = [one for one in inside.asked[-1] if one.name == "withExec"][-1]
+    assert run.args["args"][3:] == ["e2e", "--supply", "source", "--suite", "api"]
+    source = [one for one in inside.asked[-1] if one.name == "withDirectory"][-1].args["source"]
+    assert source._ctx.selections[-1].args == {"path": str(tmp_path), "exclude": LEFT_OUT}
+
+
+async def test_a_run_without_evidence_is_an_error_with_its_status(inside: FakeSession, tmp_path: Path) -> None:
+    inside.answers["export"] = exports(None, status="2")
+    with pytest.raises(CommandFailed) as caught:
+        await call(tmp_path / ".sluice")
+    assert caught.value.status == 2
+    assert not (tmp_path / ".sluice" / "latest").exists()
+
+
+async def test_an_engine_that_cannot_run_the_line_says_why(inside: FakeSession, tmp_path: Path) -> None:
+    value = dagger._exceptions.QueryErrorValue("failed to resolve docker.io/library/python")
+    inside.answers["export"] = dagger.QueryError([value], gql.gql("{ container }"))
+    with pytest.raises(CommandFailed) as caught:
+        await call(tmp_path / ".sluice")
+    assert "failed to resolve" in caught.value.seen
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({}, False),
+        ({"DAGGER_SESSION_PORT": "1"}, True),
+        ({"_EXPERIMENTAL_DAGGER_RUNNER_HOST": "unix:///e.sock", "_EXPERIMENTAL_DAGGER_CLI_BIN": "/d"}, True),
+        ({"_EXPERIMENTAL_DAGGER_CLI_BIN": "/d"}, False),
+    ],
+    ids=["nothing", "a session", "an engine and a command line", "no engine"],
+)
+def test_an_engine_is_at_hand_where_one_is_named(
+    monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], expected: bool
+) -> None:
+    for name in ("DAGGER_SESSION_PORT", "_EXPERIMENTAL_DAGGER_RUNNER_HOST", "_EXPERIMENTAL_DAGGER_CLI_BIN"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert sessions.reachable() is expected
+
+
+def test_the_toolbox_knows_that_it_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SLUICE_TOOLBOX", raising=False)
+    assert not sessions.inside()
+    monkeypatch.setenv("SLUICE_TOOLBOX", "1")
+    assert sessions.inside()
+
+
+def obtained(cache: Path, name: str, key: str) -> Component:
+    folder = cache / name / key
+    (folder / "artifact").mkdir(parents=True)
+    (folder / "artifact" / "image.tar").write_text(key)
+    component = Component(name, "1", "source", "sha256:1", str(folder / "artifact"), 1, 1.0)
+    (folder / "component.json").write_bytes(dump(component))
+    return component
+
+
+async def test_the_offline_folder_holds_the_newest_of_each_component(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go, wheels, cache = tmp_path / "go", tmp_path / "wheels", tmp_path / "cache"
+    (go / "bin").mkdir(parents=True)
+    (go / "bin" / "go").write_text("go")
+    wheels.mkdir()
+    (wheels / "a.whl").write_text("wheel")
+    monkeypatch.setattr("sluice.adapters.dagger_engine.offline._go_root", lambda: _later(go))
+    toolbox = obtained(cache, "toolbox", "k1")
+    for number, key in enumerate(("old", "new")):
+        obtained(cache, "loki", key)
+        os.utime(cache / "loki" / key / "component.json", (number, number))
+    (cache / "loki" / "tmp-1" / "artifact").mkdir(parents=True)
+    target = tmp_path / "offline"
+    (target / "left").mkdir(parents=True)
+    assert await lay_out(target, toolbox=toolbox, wheels=wheels, supply=cache) == target
+    files = {str(path.relative_to(target)) for path in target.rglob("*") if path.is_file()}
+    assert files == {
+        "base.tar",
+        "wheels/a.whl",
+        "go/bin/go",
+        *(f"supply/toolbox/k1/{name}" for name in ("component.json", "artifact/image.tar")),
+        *(f"supply/loki/new/{name}" for name in ("component.json", "artifact/image.tar")),
+    }
+    assert (target / "base.tar").stat().st_ino == (Path(toolbox.path) / "image.tar").stat().st_ino, "linked, not copied"
+
+
+async def _later(value: Path) -> Path:
+    return value
