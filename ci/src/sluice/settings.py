@@ -61,7 +61,11 @@ class DeadlineSettings(_Table):
 
 
 class RunSettings(_Table):
-    """How a run goes. `offline` is for an engine without a registry (docs/dagger.md). `disk_floor_gb` is the free space a run asks for before it starts (GB of 10^9 bytes)."""
+    """How a run goes.
+
+    `offline` is for an engine without a registry (docs/dagger.md). `disk_floor_gb` is the free space that a run asks
+    for before it starts (GB of 10^9 bytes).
+    """
 
     runtime: Literal["auto", "docker", "dagger"] = "auto"
     folder: str = ".sluice"
