@@ -71,6 +71,17 @@ async def test_a_pod_that_fits_no_node_is_named_with_the_schedulers_words() -> N
         await wait_rolled_out(cluster, ["default"], deadline_seconds=0.05, poll_seconds=0.01)
 
 
+async def test_a_pod_that_waits_for_its_volume_is_told_by_the_event_of_its_claim() -> None:
+    def event(namespace: str, claim: str, message: str) -> ClusterEvent:
+        return ClusterEvent(1, namespace, "PersistentVolumeClaim", claim, True, "ProvisioningFailed", message)
+
+    pod = PodState("default", "backend-1", "Pending", ready=False)
+    events = (event("default", "data-backend-1", "no such account"), event("other", "data-backend-1", "elsewhere"))
+    cluster = FakeWorkloads(pod_list=(pod,), event_list=events, rollout_list=(WAITING,))
+    with pytest.raises(NotReady, match="last event: ProvisioningFailed: no such account"):
+        await wait_rolled_out(cluster, ["default"], deadline_seconds=0.05, poll_seconds=0.01)
+
+
 async def test_an_init_container_that_hangs_is_the_culprit() -> None:
     init = ContainerState(name="migrate", init=True, ready=False, restarts=0, state="running")
     main = ContainerState("main", init=False, ready=False, restarts=0, state="waiting", reason="PodInitializing")

@@ -110,7 +110,7 @@ async def _pod_blame(workloads: Workloads, pod: PodState, events: Sequence[Clust
     lines = [f"pod {pod.namespace}/{pod.name} is {pod.phase}" + (f": {pod.message}" if pod.message else "")]
     if container:
         lines.append(describe(container))
-    lines += _last_event(events, pod.name)
+    lines += _last_event(events, pod.name) or _claim_event(events, pod)
     if container:
         lines += await _last_words(workloads, pod, container)
     return lines
@@ -134,6 +134,18 @@ def describe(container: ContainerState) -> str:
     if container.state == "running" and not container.ready:
         parts.append("it runs, its readiness or startup probe does not pass")
     return ", ".join(parts)
+
+
+def _claim_event(events: Sequence[ClusterEvent], pod: PodState) -> list[str]:
+    """Why a pod of a StatefulSet waits for its volume: the claim (<template>-<pod>) has the events, the pod none."""
+    claims = [
+        event
+        for event in events
+        if event.kind == "PersistentVolumeClaim"
+        and event.namespace == pod.namespace
+        and event.name.endswith(f"-{pod.name}")
+    ]
+    return _last_event(claims, claims[-1].name) if claims else []
 
 
 def _last_event(events: Sequence[ClusterEvent], name: str, *, prefix: bool = False) -> list[str]:
