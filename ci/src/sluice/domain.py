@@ -253,14 +253,14 @@ def load(kind: type[T], path: Path) -> T:
         raise EvidenceError(
             f"{path} cannot be read",
             seen=str(error.strerror),
-            expected=f"a {kind.__name__} written by a run",
+            expected=f"what a run wrote there ({kind.__name__})",
             next_command="./nox -s e2e",
         ) from None
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "the file"
         raise EvidenceError(
-            f"{path} is not a {kind.__name__}: {place}: {first['msg']}",
+            f"{path} is not whole ({kind.__name__}): {place}: {first['msg']}",
             seen=f"{error.error_count()} fields that do not fit",
             expected="a whole file, written by this version of Sluice",
             next_command="./nox -s e2e",

@@ -62,7 +62,7 @@ def begin(group: TaskGroup, work: Callable[[], Awaitable[T]]) -> Later[T]:
 class Run:
     """One run of the pipeline."""
 
-    def __init__(self, home: Path, progress: Progress, *, keep_latest: bool = False) -> None:
+    def __init__(self, home: Path, progress: Progress) -> None:
         self.started = time.time()
         moment = datetime.fromtimestamp(self.started, UTC).strftime("%Y%m%dT%H%M%SZ")
         self.id = f"{moment}-{secrets.token_hex(2)}"
@@ -74,8 +74,7 @@ class Run:
         self._last = _read_timings(home)
         (self.folder / "steps").mkdir(parents=True)
         self.logs.mkdir()
-        if not keep_latest:  # a run without evidence is not what `latest` is asked for
-            _link(home / "latest", self.folder)
+        _link(home / "latest", self.folder)
 
     async def step(
         self, name: str, work: Callable[[], Awaitable[T]], *, deadline_seconds: float, detail: str = ""

@@ -121,12 +121,6 @@ def test_latest_points_to_the_newest_run(tmp_path: Path) -> None:
     assert not (tmp_path / "latest").readlink().is_absolute(), "a moved tree keeps its link"
 
 
-def test_a_run_without_evidence_leaves_latest_alone(tmp_path: Path) -> None:
-    first, _ = new(tmp_path)
-    Run(tmp_path, FakeProgress(), keep_latest=True)
-    assert (tmp_path / "latest").resolve() == first.folder.resolve()
-
-
 async def test_later_hands_its_result_to_everybody_who_waits() -> None:
     later: Later[int] = Later()
     got: list[int] = []

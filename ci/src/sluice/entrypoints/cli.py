@@ -134,7 +134,8 @@ def supply(
 
     async def work() -> int:
         with shown_progress(_err) as progress:
-            run = Run(_home(settings), progress, keep_latest=True)
+            # Beside the runs: what it leaves is logs, and no evidence to compare or to judge.
+            run = Run(_home(settings) / "supply", progress)
             box = Toolbox(_root(), settings, run, Options(may_install=not no_install))
             if not list_:
                 box.check_disk()
