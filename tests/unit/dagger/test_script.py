@@ -33,15 +33,26 @@ class Rig:
         self.root, self.bin, self.releases = folder / "tree", folder / "bin", folder / "releases"
         (self.root / "requirements").mkdir(parents=True)
         self.bin.mkdir()
+        self.rest = ["/usr/local/bin", "/usr/bin", "/bin"]
         shutil.copy2(ROOT / "dagger", self.root / "dagger")
         shutil.copy2(ROOT / "dagger.json", self.root / "dagger.json")
         self.lock = self.root / "requirements" / "dagger-cli.lock"
         self.fetched = self.root / ".sluice" / f"dagger-{VERSION}" / "dagger"
 
+    def without(self, name: str) -> None:
+        """Have a PATH with every program of the usual folders but one."""
+        self.rest = [str(self.bin.parent / "rest")]
+        Path(self.rest[0]).mkdir()
+        for folder in ("/bin", "/usr/bin"):
+            for found in Path(folder).iterdir():
+                link = Path(self.rest[0]) / found.name
+                if found.name != name and not link.is_symlink():
+                    link.symlink_to(found)
+
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
         environment = {
             **os.environ,
-            "PATH": os.pathsep.join([str(self.bin), "/usr/local/bin", "/usr/bin", "/bin"]),
+            "PATH": os.pathsep.join([str(self.bin), *self.rest]),
             "SLUICE_DAGGER_RELEASES": f"file://{self.releases}",
         }
         return subprocess.run(
@@ -120,6 +131,12 @@ def test_another_version_on_path_is_left_and_the_release_is_fetched_and_locked(r
     assert "ran release" in rig.run("functions").stdout, "the second time it is at hand"
     assert len(rig.lock.read_text().splitlines()) == 1
     assert [path.name for path in (rig.root / ".sluice").iterdir()] == [f"dagger-{VERSION}"], "nothing else is left"
+
+
+def test_a_host_without_curl_fetches_with_python(rig: Rig) -> None:
+    rig.without("curl")
+    rig.release()
+    assert "ran release" in rig.run("functions").stdout
 
 
 def test_a_release_that_is_not_what_the_lock_holds_is_refused(rig: Rig) -> None:
