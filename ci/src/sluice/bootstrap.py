@@ -9,7 +9,6 @@ from pathlib import Path
 import anyio
 
 from sluice.adapters import host
-from sluice.adapters.docker.builder import DockerBuilder
 from sluice.adapters.docker.engine import Engine, check_engine, ensure_engine
 from sluice.adapters.docker.registry import LocalRegistry
 from sluice.adapters.helm.charts import Helm
@@ -20,6 +19,7 @@ from sluice.adapters.kubernetes.manifests import Manifests
 from sluice.adapters.kubernetes.rollout import wait_rolled_out
 from sluice.adapters.kubernetes.workloads import ApiWorkloads
 from sluice.adapters.signals import stopped_by_signal
+from sluice.building import image_builder
 from sluice.domain import Cluster, Image, Images, Source, SuiteResults
 from sluice.errors import HostError, SupplyError
 from sluice.judging import Judge
@@ -127,7 +127,9 @@ class Toolbox:
         engine, component = await self.engine(), await self.supply.get("registry")
         async with self._starting["registry"]:
             if self._registry is None:
-                registry = LocalRegistry(engine, self.settings.cluster.name, self.settings.cluster.registry_port)
+                cluster = self.settings.cluster
+                publish, reach = cluster.api_address, cluster.engine_host or "localhost"
+                registry = LocalRegistry(engine, cluster.name, cluster.registry_port, publish=publish, reach=reach)
                 await registry.start(await in_engine(engine, component))
                 self._registry = registry
             return self._registry
@@ -136,7 +138,8 @@ class Toolbox:
         """kind's cluster of the settings' name."""
         kind = artifact.program(await self.supply.get("kind"))
         state, log = self.settings.cache / "clusters", self._run.logs / "kind.log"
-        return KindCluster(await self.engine(), kind, self.settings.cluster.name, state, log)
+        cluster = self.settings.cluster
+        return KindCluster(await self.engine(), kind, cluster.name, state, log, reach=cluster.engine_host)
 
     async def create_cluster(self) -> Cluster:
         """The cluster, new or kept."""
@@ -160,22 +163,17 @@ class Toolbox:
 
     async def build_images(self, source: Source) -> Images:
         """The services' images, in the local registry."""
-        engine, registry = await self.engine(), await self.registry()
-        builder = DockerBuilder(
-            engine,
-            registry,
-            self.settings.cache / "images",
-            self._run.logs,
-            say=partial(self._run.progress.update, "build images"),
-        )
-        return await build_images.build_images(
-            source,
-            builder=builder,
-            staging=self.settings.cache / "staging" / self.settings.cluster.name,
-            base=await in_engine(engine, await self.supply.get("python")),
-            registry=registry.host,
-            wheelhouse=lambda lock: wheelhouse(lock, self._cache, self._run.progress, self._run.logs),
-        )
+        registry = await self.registry()
+        base, crane = await self.supply.get_all("python", "crane")
+        async with image_builder(self.settings, self._run, await self.engine(), registry, base, crane) as builder:
+            return await build_images.build_images(
+                source,
+                builder=builder,
+                staging=self.settings.cache / "staging" / self.settings.cluster.name,
+                base=artifact.engine_tag(base),
+                registry=registry.host,
+                wheelhouse=lambda lock: wheelhouse(lock, self._cache, self._run.progress, self._run.logs),
+            )
 
     async def component_images(self, names: Sequence[str]) -> dict[str, Image]:
         """Components' images, in the local registry, by name."""

@@ -76,7 +76,7 @@ class Judge:
         facts = collect_evidence.RunFacts(
             run_id=self._run.id,
             started=self._run.started,
-            runtime="docker",
+            runtime="dagger" if self._settings.run.runtime == "dagger" else "docker",
             source=source,
             images=images,
             cluster=cluster,

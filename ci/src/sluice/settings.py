@@ -33,6 +33,11 @@ class ClusterSettings(_Table):
     api_address: Annotated[str, Field(pattern=r"^\d{1,3}(\.\d{1,3}){3}$")] = "127.0.0.1"
     api_names: tuple[str, ...] = ()
 
+    @property
+    def engine_host(self) -> str:
+        """The name of the host that the engine publishes ports on, where that is another than this one; else empty."""
+        return self.api_names[0] if self.api_names else ""
+
 
 class SupplySettings(_Table):
     """How components are obtained; `parallel` is how many are built side by side."""

@@ -219,3 +219,13 @@ async def test_deleting_what_is_not_there_is_no_error_and_removes_what_lies_abou
     assert not rig.mark().exists()
     assert not rig.cluster.kubeconfig.exists()
     assert rig.kind_calls() == []
+
+
+async def test_a_cluster_on_another_host_is_called_by_that_hosts_name(rig: Rig) -> None:
+    rig.cluster = KindCluster(
+        rig.engine, rig.cluster._kind, "mine", rig.folder / "state", rig.folder / "kind.log", reach="localhost"
+    )
+    await rig.create()
+    address = rig.api.url.replace("127.0.0.1", "localhost")
+    assert f"server: {address}" in rig.cluster.kubeconfig.read_text()
+    assert await rig.cluster.runs(IMAGE)

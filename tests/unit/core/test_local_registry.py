@@ -175,3 +175,20 @@ async def test_a_volume_of_that_name_that_is_not_ours_is_left(engine: FakeEngine
 async def test_with_nothing_there_nothing_is_removed(engine: FakeEngine) -> None:
     engine.answers["volume inspect"] = failed("no such volume")
     assert not await LocalRegistry(engine, "mine", 5001).remove()
+
+
+async def test_a_registry_on_another_host_is_published_there_and_called_by_its_name(
+    engine: FakeEngine, served: Served, tmp_path: Path
+) -> None:
+    pushed = tmp_path / "pushed"
+    crane = program(tmp_path / "crane", f"import sys; open({str(pushed)!r}, 'w').write(' '.join(sys.argv[1:]))")
+    layer = oci.write_layer(tmp_path / "layer.tar", {"/bin/crane": crane})
+    digest = oci.write_layout(tmp_path / "layout", oci.configuration([layer], []), [layer])
+    registry = LocalRegistry(engine, "mine", served.port, publish="0.0.0.0", reach="127.0.0.1")
+    await registry.start("image")  # the port is taken here, which says nothing about that host
+    (run,) = engine.called("run")
+    assert f"0.0.0.0:{served.port}:5000" in run
+    image = await registry.push_layout("backend", tmp_path / "layout", f"{registry.host}/backend", crane)
+    assert image.reference == f"localhost:{served.port}/backend@{digest}", "nodes know it as localhost"
+    assert pushed.read_text().endswith(f"127.0.0.1:{served.port}/backend:latest")
+    assert "--insecure" in pushed.read_text()

@@ -15,16 +15,24 @@ from sluice.supply import artifact, oci
 
 OWNER_LABEL = "dev.sluice.owner"
 _NETWORK = "kind"
+_HERE = "localhost"
 
 
 class LocalRegistry:
     """A registry container on this host; `host` is its name for pushers and, on the nodes, for pullers."""
 
-    def __init__(self, engine: Engine, cluster: str, port: int) -> None:
+    def __init__(
+        self, engine: Engine, cluster: str, port: int, *, publish: str = "127.0.0.1", reach: str = _HERE
+    ) -> None:
+        """`publish` is the address on the engine's host to listen on, `reach` the name by which we call that host."""
         self._engine = engine
         self._port = port
+        self._publish = publish
+        # References say localhost everywhere: nodes have it mapped, and what is stored knows no name.
+        self._local = reach == _HERE
+        self._address = f"{reach}:{port}"
         self.container = f"{cluster}-registry"
-        self.host = f"localhost:{port}"
+        self.host = f"{_HERE}:{port}"
 
     async def start(self, image: str) -> None:
         """Start the registry, or keep the one that runs. Raises HostError when its port is taken by another."""
@@ -34,7 +42,7 @@ class LocalRegistry:
             if self._listens(found) and (await self._answers()) is None:
                 return
             await self._engine.docker("rm", "--force", self.container)
-        if not host.port_is_free(self._port):
+        if self._local and not host.port_is_free(self._port):
             raise HostError(
                 f"port {self._port} is taken, the local registry cannot listen on it",
                 seen="another program listens there",
@@ -53,7 +61,7 @@ class LocalRegistry:
             "--restart",
             "no",
             "--publish",
-            f"127.0.0.1:{self._port}:5000",
+            f"{self._publish}:{self._port}:5000",
             "--volume",
             f"{self.container}:/var/lib/registry",
             image,
@@ -91,17 +99,21 @@ class LocalRegistry:
 
     async def push(self, component: Component, crane: Path) -> Image:
         """Push a component's image; what the registry holds already does not travel. Returns it by digest."""
-        layout = artifact.layout(component)
-        digest = oci.layout_digest(layout)
         repository = f"{self.host}/{component.name}"
+        return await self.push_layout(component.name, artifact.layout(component), repository, crane, component.version)
+
+    async def push_layout(self, name: str, layout: Path, repository: str, crane: Path, tag: str = "latest") -> Image:
+        """Push an OCI layout; what the registry holds already does not travel. Returns the image by digest."""
+        digest = oci.layout_digest(layout)
         if not await self.holds(repository, digest):
+            plain = [] if self._local else ["--insecure"]  # crane speaks plain HTTP unasked to localhost only
             await run(
-                [crane, "push", layout, f"{repository}:{component.version}"],
+                [crane, "push", *plain, layout, f"{self._address}/{repository.partition('/')[2]}:{tag}"],
                 deadline_seconds=300,
-                what=f"pushing {component.name}",
+                what=f"pushing {name}",
                 next_command=f"docker logs {self.container}",
             )
-        return Image(component.name, repository, digest, oci.layout_size(layout))
+        return Image(name, repository, digest, oci.layout_size(layout))
 
     async def holds(self, repository: str, digest: str) -> bool:
         """Return whether the registry has a manifest of that digest. Raises ClusterError when it does not answer."""
@@ -109,7 +121,7 @@ class LocalRegistry:
         try:
             async with httpx.AsyncClient(timeout=10, trust_env=False) as client:
                 answer = await client.head(
-                    f"http://{self.host}/v2/{name}/manifests/{digest}",
+                    f"http://{self._address}/v2/{name}/manifests/{digest}",
                     headers={
                         "Accept": "application/vnd.oci.image.manifest.v1+json, "
                         "application/vnd.docker.distribution.manifest.v2+json"
@@ -172,7 +184,7 @@ class LocalRegistry:
         try:
             # No proxy of the environment: it is on this machine.
             async with httpx.AsyncClient(timeout=3, trust_env=False) as client:
-                status = (await client.get(f"http://{self.host}/v2/")).status_code
+                status = (await client.get(f"http://{self._address}/v2/")).status_code
         except httpx.HTTPError as error:
             return f"{type(error).__name__}: {error}"
         return None if status == 200 else f"HTTP {status}"

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,7 +21,9 @@ _READY_SECONDS = 120
 class KindCluster:
     """A kind cluster of one name. `state_dir` keeps its kubeconfig and the mark that it is ours."""
 
-    def __init__(self, engine: Engine, kind: Path, name: str, state_dir: Path, log: Path) -> None:
+    def __init__(self, engine: Engine, kind: Path, name: str, state_dir: Path, log: Path, *, reach: str = "") -> None:
+        """`reach` is the name by which we call the engine's host, where that is another than this one."""
+        self._reach = reach
         self._engine = engine
         self._kind = kind
         self.name = name
@@ -69,6 +72,10 @@ class KindCluster:
                 await self.delete()
                 self._write_mark(None, node_image)
                 await self._kind_create(node_image, config, on_line)
+            if self._reach:  # kind writes the address that the port is published on
+                text = self.kubeconfig.read_text()
+                text = re.sub(r"(server: https?://)[^\s/]+(:\d+)", rf"\g<1>{self._reach}\g<2>", text)
+                self.kubeconfig.write_text(text)
             found = await self._engine.container(self.node)
             self._write_mark(str(found["Id"]) if found else None, node_image)
             await until(
