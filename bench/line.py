@@ -1,5 +1,7 @@
 """Times the whole line: caches warm and no cluster; kept cluster, one line changed; kept cluster, nothing changed.
 
+For the changed line also what had to be pushed for it: the layers of its images that no image had before.
+
 With --cold also from nothing, into a cache of its own that is removed afterwards (about half an hour on two cores).
 Works on a copy of the tree, on a cluster of its own name, and removes both. Prints a table of steps a case.
 """
@@ -14,8 +16,11 @@ import tempfile
 import time
 from pathlib import Path
 
+import httpx
+
 ROOT = Path(__file__).resolve().parents[1]
 CHANGED = "services/backend/src/backend/service.py"
+MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 RUN = [sys.executable, "-m", "sluice", "e2e"]
 
 
@@ -42,12 +47,26 @@ def main() -> None:
                 subprocess.run([*RUN[:-1], "clean"], cwd=tree, env=cold, check=False)
             case("caches filled (this run fills them)", tree, environment, [])
             case("warm: caches filled, no cluster", tree, environment, ["--keep"])
+            before = layers(tree)
             changed = tree / CHANGED
             changed.write_text(changed.read_text() + f"\n# {time.time()}\n")
             case("kept cluster, one line changed in backend", tree, environment, ["--reuse"])
+            pushed = {digest: size for digest, size in layers(tree).items() if digest not in before}
+            print(f"  pushed: {sum(pushed.values())} bytes in {len(pushed)} layers")
             case("kept cluster, nothing changed", tree, environment, ["--reuse"])
         finally:
             subprocess.run([*RUN[:-1], "clean"], cwd=tree, env=environment, check=False)
+
+
+def layers(tree: Path) -> dict[str, int]:
+    """Return the size in bytes of each layer of the last run's images, by digest, as the registry says."""
+    found: dict[str, int] = {}
+    for image in json.loads((tree / ".sluice/latest/evidence.json").read_text())["images"]:
+        registry, _, name = image["repository"].partition("/")
+        address = f"http://{registry}/v2/{name}/manifests/{image['digest']}"
+        manifest = httpx.get(address, headers={"Accept": MANIFEST}, trust_env=False).raise_for_status().json()
+        found |= {layer["digest"]: layer["size"] for layer in manifest["layers"]}
+    return found
 
 
 def case(title: str, tree: Path, environment: dict[str, str], options: list[str]) -> None:
