@@ -38,8 +38,9 @@ def lint(session: nox.Session) -> None:
 def types(session: nox.Session) -> None:
     """mypy, strict."""
     session.run("mypy", "ci/src/sluice", "noxfile.py", "bench", "tests", external=True)
+    found = {"MYPYPATH": os.pathsep.join(f"{service}/src" for service in SERVICES)}
     for service in SERVICES:
-        session.run("mypy", f"{service}/src", external=True)
+        session.run("mypy", f"{service}/src", external=True, env=found)
 
 
 @nox.session

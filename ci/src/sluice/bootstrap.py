@@ -11,17 +11,14 @@ import anyio
 from sluice.adapters import host
 from sluice.adapters.docker.engine import Engine, check_engine, ensure_engine
 from sluice.adapters.docker.registry import LocalRegistry
-from sluice.adapters.helm.charts import Helm
 from sluice.adapters.kind.cluster import KindCluster
 from sluice.adapters.kind.config import kind_config
-from sluice.adapters.kubernetes.connection import connect
 from sluice.adapters.kubernetes.manifests import Manifests
-from sluice.adapters.kubernetes.rollout import wait_rolled_out
-from sluice.adapters.kubernetes.workloads import ApiWorkloads
 from sluice.adapters.signals import stopped_by_signal
 from sluice.building import image_builder
 from sluice.domain import Cluster, Image, Images, Source, SuiteResults
 from sluice.errors import HostError, SupplyError
+from sluice.installing import make_installer
 from sluice.judging import Judge
 from sluice.policy import load_policy
 from sluice.run import Run
@@ -196,30 +193,16 @@ class Toolbox:
 
     async def installer(self, cluster: Cluster) -> install_charts.Installer:
         """What charts are installed with."""
-        credentials, work = Path(cluster.kubeconfig), self._run.folder / "work"
-        work.mkdir(exist_ok=True)
         helm, kubectl = await self.supply.get_all("helm", "kubectl")
-
-        async def rolled_out(namespace: str, *, expect: Sequence[str] = (), selector: str = "") -> None:
-            async with connect(credentials) as client:
-                await wait_rolled_out(
-                    ApiWorkloads(client),
-                    [namespace],
-                    expect=expect,
-                    selector=selector,
-                    # The step's own deadline would tell nothing: this one is a little earlier and names the pod.
-                    deadline_seconds=self.settings.deadlines.charts * 0.8,
-                    on_change=partial(self._run.progress.update, f"install {namespace}"),
-                )
-
-        self._manifests = Manifests(artifact.program(kubectl), credentials, work, self._run.logs)
-        return install_charts.Installer(
+        installer, self._manifests = make_installer(
             self.root,
-            Helm(artifact.program(helm), credentials, self.root, work, self._run.logs),
-            self._manifests,
-            rolled_out,
-            self.root / "tests" / "e2e" / "values",
+            self.settings,
+            self._run,
+            Path(cluster.kubeconfig),
+            artifact.program(helm),
+            artifact.program(kubectl),
         )
+        return installer
 
     def suites(self) -> tuple[str, ...]:
         """The suites to run: those asked for, else the settings', else every folder with tests in tests/e2e."""
@@ -237,7 +220,13 @@ class Toolbox:
             prometheus=address(spaces.monitoring, "prometheus", 9090),
             alertmanager=address(spaces.monitoring, "alertmanager", 9093),
             loki=address(spaces.logging, "loki", 3100),
+            fixtures=tuple(fixture.name for fixture in source.fixtures),
             evidence_dir=str(self._run.folder),
+            # What the command line may have said; the rest is in the environment and in sluice.toml already.
+            settings={
+                "SLUICE_SUPPLY_MODE": self.settings.supply.mode,
+                "SLUICE_RUN_RUNTIME": self.settings.run.runtime,
+            },
         )
         return await run_suites.run_suites(
             root=self.root,

@@ -34,14 +34,30 @@ class Service:
 
 
 @dataclass(frozen=True)
+class Fixture:
+    """Something that services require, in k8s-fixtures/<name>: `images` are the components whose images it needs.
+
+    `each_service`: it has something to make for each service that requires it, such as a database of its own.
+    """
+
+    name: str
+    images: tuple[str, ...] = ()
+    each_service: bool = False
+
+
+@dataclass(frozen=True)
 class Source:
-    """The tree a run starts from. `digest` is over the content of services/, so an uncommitted edit shows."""
+    """The tree a run starts from. `digest` is over the content of services/, so an uncommitted edit shows.
+
+    `fixtures` are those that a service requires.
+    """
 
     root: str
     revision: str
     dirty: bool
     digest: str
     services: tuple[Service, ...]
+    fixtures: tuple[Fixture, ...] = ()
 
 
 @dataclass(frozen=True)

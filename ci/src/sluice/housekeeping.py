@@ -13,7 +13,7 @@ from sluice.supply.artifact import program
 from sluice.supply.cache import Cache
 
 _OURS = "sluice.local/*"
-_CACHE_FOLDERS = ("supply", "go", "images", "staging", "docker")
+_CACHE_FOLDERS = ("supply", "go", "maven", "images", "staging", "docker")
 
 
 async def clean(settings: Settings, root: Path, *, with_cache: bool) -> list[str]:

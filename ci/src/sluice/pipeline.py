@@ -6,7 +6,6 @@ Work goes on side by side as far as its inputs allow: an inner function waits fo
 step. What a step does stands in steps/<name>.py; what it does it with is chosen in bootstrap.py.
 """
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
@@ -14,19 +13,20 @@ from typing import TypeVar
 import anyio
 
 from sluice.bootstrap import Toolbox
-from sluice.domain import Cluster, Evidence, Image, Images, Source, SuiteResults, Verdict
+from sluice.domain import Cluster, Evidence, Fixture, Image, Images, Service, Source, SuiteResults, Verdict
 from sluice.run import Run, begin
 from sluice.steps.evaluate_gate import evaluate_gate
 from sluice.steps.install_charts import (
     LOGGING_IMAGES,
     MONITORING_IMAGES,
     Installer,
-    install_fixture,
     install_logging,
     install_monitoring,
     install_service,
     prepare,
 )
+from sluice.steps.install_fixtures import install_fixture, provide
+from sluice.steps.install_secrets import install_secrets
 
 E = TypeVar("E", bound=BaseException)
 
@@ -67,6 +67,8 @@ async def deliver(run: Run, tools: Toolbox, so_far: SoFar) -> None:
             definitions = await tools.definitions()
             installer = await tools.installer(await cluster())
             await run.step("prepare cluster", partial(prepare, installer, definitions), deadline_seconds=limits.charts)
+            secrets = partial(install_secrets, installer, spaces.services)
+            await run.step("make secrets", secrets, deadline_seconds=limits.charts)
             return installer
 
         installer = begin(group, prepared)
@@ -74,6 +76,29 @@ async def deliver(run: Run, tools: Toolbox, so_far: SoFar) -> None:
         async def images_of(what: str, names: tuple[str, ...]) -> dict[str, Image]:
             work = partial(tools.component_images, names)
             return await run.step(f"supply {what}", work, deadline_seconds=limits.supply)
+
+        async def fixture(one: Fixture) -> dict[str, Image]:
+            found = await images_of(one.name, one.images)
+            work = partial(install_fixture, await installer(), one, spaces.services, found)
+            await run.step(f"install {one.name}", work, deadline_seconds=limits.charts)
+            return found
+
+        fixtures = {one.name: begin(group, partial(fixture, one)) for one in source.fixtures}
+
+        async def service(one: Service) -> None:
+            required: dict[str, Image] = {}
+            # What is made for each service goes on while other fixtures still start.
+            for needed in sorted(source.fixtures, key=lambda each: not each.each_service):
+                if needed.name not in one.requires:
+                    continue
+                found = await fixtures[needed.name]()
+                required |= found
+                if needed.each_service:
+                    work = partial(provide, await installer(), needed, one, spaces.services, found)
+                    await run.step(f"{needed.name} for {one.name}", work, deadline_seconds=limits.charts)
+            image = next(image for image in (await images()).images if image.name == one.name)
+            install = partial(install_service, await installer(), one, spaces.services, image, required)
+            await run.step(f"install {one.name}", install, deadline_seconds=limits.charts)
 
         async def monitoring() -> None:
             found, grafana = await images_of("monitoring", MONITORING_IMAGES), await tools.grafana()
@@ -85,21 +110,9 @@ async def deliver(run: Run, tools: Toolbox, so_far: SoFar) -> None:
             work = partial(install_logging, await installer(), spaces.logging, found)
             await run.step("install logging", work, deadline_seconds=limits.charts)
 
-        async def services() -> None:
-            required = tuple(sorted({name for service in source.services for name in service.requires}))
-            fixtures = await images_of("fixtures", required)
-            ready = await installer()
-            for name, image in fixtures.items():
-                work: Callable[[], Awaitable[object]] = partial(install_fixture, ready, name, spaces.services, image)
-                await run.step(f"install {name}", work, deadline_seconds=limits.charts)
-            built = {image.name: image for image in (await images()).images}
-            async with anyio.create_task_group() as side_by_side:
-                step = partial(run.step, deadline_seconds=limits.charts)
-                for service in source.services:
-                    work = partial(install_service, ready, service, spaces.services, built[service.name])
-                    side_by_side.start_soon(step, f"install {service.name}", work)
-
-        for work in (services, monitoring, logging):
+        for each in source.services:
+            begin(group, partial(service, each))
+        for work in (monitoring, logging):
             begin(group, work)
 
     suites = partial(tools.run_suites, source)

@@ -61,7 +61,7 @@ class ClusterEvent:
 
 @dataclass(frozen=True)
 class Rollout:
-    """How far a Deployment, StatefulSet or DaemonSet is; `selector` finds its pods."""
+    """How far a Deployment, StatefulSet, DaemonSet or Job is; `selector` finds its pods."""
 
     namespace: str
     kind: str
@@ -127,7 +127,7 @@ class Workloads(Protocol):
         ...
 
     async def rollouts(self, namespace: str = "", *, selector: str = "") -> tuple[Rollout, ...]:
-        """The Deployments, StatefulSets and DaemonSets of a namespace, or of all."""
+        """The Deployments, StatefulSets, DaemonSets and Jobs of a namespace, or of all."""
         ...
 
     async def logs(

@@ -1,6 +1,7 @@
 """A kubeconfig into a client: its address, its credentials, its mistakes."""
 
 import json
+import ssl
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 import yaml
 
 from sluice.adapters.kubernetes import connection
-from sluice.adapters.kubernetes.connection import connect
+from sluice.adapters.kubernetes.connection import connect, websocket_access
 from sluice.errors import ClusterError
 
 pytestmark = pytest.mark.anyio
@@ -75,6 +76,20 @@ async def test_a_token_of_a_plugin_that_expires_is_fetched_anew(
         "Bearer call-2",
         "Bearer call-3",
     ]
+
+
+async def test_a_websocket_goes_to_the_same_server_with_the_same_token(tmp_path: Path) -> None:
+    access = await websocket_access(kubeconfig(tmp_path, token="abc"))
+    assert (access.server, access.tls, access.direct) == ("ws://127.0.0.1:1", None, True)
+    assert access.headers == {"Authorization": "Bearer abc"}
+
+
+async def test_a_websocket_checks_the_servers_certificate(tmp_path: Path) -> None:
+    path = kubeconfig(tmp_path, server="https://cluster.example:6443", token="abc")
+    access = await websocket_access(path)
+    assert (access.server, access.direct, access.server_name) == ("wss://cluster.example:6443", False, None)
+    assert access.tls is not None
+    assert (access.tls.verify_mode, access.tls.check_hostname) == (ssl.CERT_REQUIRED, True)
 
 
 async def test_the_environments_proxy_is_not_used_for_a_loopback_address(

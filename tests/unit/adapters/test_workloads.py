@@ -175,6 +175,42 @@ async def test_a_rollout_is_done_by_the_rules_of_kubectl(
     assert unseen.done is False
 
 
+@pytest.mark.parametrize(
+    ("status", "done", "detail"),
+    [
+        ({}, False, "0 of 1 pods have succeeded"),
+        ({"active": 1, "failed": 2}, False, "0 of 1 pods have succeeded, 2 failed"),
+        ({"succeeded": 1}, False, "1 of 1 pods have succeeded"),
+        (
+            {"succeeded": 1, "conditions": [{"type": "Complete", "status": "True"}]},
+            True,
+            "1 of 1 pods have succeeded",
+        ),
+        (
+            {"failed": 5, "conditions": [{"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded"}]},
+            False,
+            "0 of 1 pods have succeeded, 5 failed; given up: BackoffLimitExceeded",
+        ),
+    ],
+)
+async def test_a_job_is_done_when_it_says_so(status: dict[str, Any], done: bool, detail: str) -> None:
+    metadata = {"namespace": "default", "name": "x", "generation": 1}
+    seen = objects.rollout("job", {"metadata": metadata, "spec": {}, "status": status})
+    assert (seen.kind, seen.done, seen.detail) == ("Job", done, detail)
+
+
+async def test_jobs_are_read_beside_what_rolls_out() -> None:
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.path)
+        return httpx.Response(200, json={"items": []})
+
+    await workloads(answer).rollouts("default")
+    apps = [f"/apis/apps/v1/namespaces/default/{kind}" for kind in ("deployments", "statefulsets", "daemonsets")]
+    assert asked == [*apps, "/apis/batch/v1/namespaces/default/jobs"]
+
+
 async def test_a_rollouts_selector_finds_its_pods() -> None:
     selector = {
         "matchLabels": {"app": "x"},

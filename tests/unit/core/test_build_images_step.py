@@ -22,17 +22,23 @@ class FakeBuilder:
 
     def __init__(self) -> None:
         self.contexts: dict[str, set[str]] = {}
+        self.built: list[str] = []
+        self.at_work = self.most_at_work = 0
         self.folders: dict[str, Path] = {}
         self.broken = ""
 
     async def build(self, name: str, context: Path, *, build_args: Mapping[str, str], repository: str) -> Image:
-        assert build_args == {"PYTHON_IMAGE": "base:1"}
+        assert build_args == {"PYTHON_IMAGE": "base:1", "MODULE": name, "PORT": "8000"}
+        self.at_work += 1
+        self.most_at_work = max(self.most_at_work, self.at_work)
         self.folders[name] = context
         self.contexts[name] = {str(file.relative_to(context)) for file in context.rglob("*") if file.is_file()}
         if name == self.broken:
             raise CommandFailed("the build failed", status=1)
-        if name == "a":  # ends after the others
+        if name != "c":  # which ends before the others
             await anyio.lowlevel.checkpoint()
+        self.at_work -= 1
+        self.built.append(name)
         return Image(name, repository, f"sha256:{name}")
 
 
@@ -72,9 +78,27 @@ async def test_a_context_holds_what_the_readme_promises_and_nothing_else(rig: Ri
     await rig.build(source)
     assert rig.builder.contexts["backend"] == {
         "Dockerfile", "requirements.lock", "wheels/x-1.whl", "wheels/y-1.whl", "wheels/hatch-1.whl",
-        "service/Dockerfile", "service/requirements.lock", "service/service.toml", "service/src/backend/__main__.py",
-        "service/src/backend/tests/kept.py", "servicekit/src/servicekit/__init__.py",
+        "service/service.toml", "service/src/backend/__main__.py", "service/src/backend/tests/kept.py",
+        "servicekit/src/servicekit/__init__.py",
     }  # fmt: skip
+    context = rig.builder.folders["backend"]
+    assert (context / "Dockerfile").read_text() == "FROM common"
+    assert (context / "requirements.lock").read_text() == "common lock"
+
+
+async def test_a_service_may_bring_its_own_dockerfile_and_lock(rig: Rig) -> None:
+    source = await rig.source("backend", "own")
+    write(rig.root / "services/own", {"Dockerfile": "FROM own", "requirements.lock": "own lock"})
+    await rig.build(source)
+    for name, expected in (("backend", "common"), ("own", "own")):
+        assert (rig.builder.folders[name] / "Dockerfile").read_text() == f"FROM {expected}"
+        assert (rig.builder.folders[name] / "requirements.lock").read_text() == f"{expected} lock"
+
+
+async def test_the_layers_that_services_share_are_made_once_before_the_others_start(rig: Rig) -> None:
+    await rig.build(await rig.source("a", "b", "c"))
+    assert rig.builder.built[0] == "a", "the first one makes what the others find in the builder's cache"
+    assert rig.builder.most_at_work == 2, "and the others go side by side"
 
 
 async def test_wheels_are_links_not_copies(rig: Rig) -> None:

@@ -1,17 +1,16 @@
 """install_charts: which chart gets which values, images by digest only, passwords that nobody sees."""
 
-import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sluice.domain import ChartRelease, Image, Service
-from sluice.errors import NotReady, SourceError
+from sluice.errors import NotReady
 from sluice.steps.install_charts import (
     Installer,
-    install_fixture,
     install_logging,
     install_monitoring,
     install_service,
@@ -48,8 +47,15 @@ class Recorder:
     async def apply(self, path: Path, *, server_side: bool = True) -> None:
         self.done.append(("apply", path.name))
 
-    async def apply_fixture(self, folder: Path, images: Mapping[str, Image], namespace: str) -> None:
-        self.done.append(("fixture", folder.name, {name: image.reference for name, image in images.items()}, namespace))
+    async def apply_fixture(
+        self, folder: Path, images: Mapping[str, Image], namespace: str, *, label: tuple[str, str]
+    ) -> tuple[str, ...]:
+        raise AssertionError("no chart is a fixture")
+
+    async def apply_for_service(
+        self, file: Path, images: Mapping[str, Image], namespace: str, *, service: str, label: tuple[str, str]
+    ) -> tuple[str, ...]:
+        raise AssertionError("no chart is a fixture")
 
     async def ensure_secret(self, name: str, namespace: str, values: Mapping[str, str]) -> None:
         self.done.append(("secret", name, namespace))
@@ -70,8 +76,6 @@ def recorder() -> Recorder:
 def installer(tmp_path: Path, recorder: Recorder) -> Installer:
     (tmp_path / "values").mkdir()
     (tmp_path / "values" / "service.yaml").write_text("")
-    (tmp_path / "k8s-fixtures" / "postgresql").mkdir(parents=True)
-    (tmp_path / "k8s-fixtures" / "postgresql" / "kustomization.yaml").write_text("")
     return Installer(tmp_path, recorder, recorder, recorder, tmp_path / "values")
 
 
@@ -109,34 +113,20 @@ async def test_what_does_not_come_up_fails_the_step(installer: Installer, record
         await install_logging(installer, "logs", {"loki": LOKI})
 
 
-async def test_a_fixture_gets_a_new_password_each_time_and_its_image_by_digest(
-    installer: Installer, recorder: Recorder
-) -> None:
-    image = Image("postgresql", "r/postgresql", "sha256:3")
-    passwords = set()
-    for _ in range(2):
-        await install_fixture(installer, "postgresql", "default", image)
-        passwords.add(recorder.secrets["postgresql"]["password"])
-    assert len(passwords) == 2
-    assert all(re.fullmatch(r"[A-Za-z0-9_-]{32}", password) for password in passwords)
-    assert recorder.done[:2] == [
-        ("secret", "postgresql", "default"),
-        ("fixture", "postgresql", {"postgresql": "r/postgresql@sha256:3"}, "default"),
-    ]
-
-
-async def test_a_fixture_that_is_not_there_is_told_before_anything_is_made(
-    installer: Installer, recorder: Recorder
-) -> None:
-    with pytest.raises(SourceError, match="requires 'kafka', and k8s-fixtures/kafka has no kustomization"):
-        await install_fixture(installer, "kafka", "default", LOKI)
-    assert recorder.done == []
-
-
 async def test_a_service_is_waited_for_by_itself(installer: Installer, recorder: Recorder) -> None:
-    await install_service(installer, SERVICE, "default", Image("backend", "r/backend", "sha256:4"))
+    await install_service(installer, SERVICE, "default", Image("backend", "r/backend", "sha256:4"), {"kafka": LOKI})
     assert recorder.done == [
         ("install", "backend", "helm/backend", "default", ["service.yaml"]),
         ("rolled out", "default", ["default/Deployment/backend"], "app.kubernetes.io/instance=backend"),
     ]
     assert recorder.values == {"image": {"repository": "r/backend", "digest": "sha256:4"}}
+
+
+async def test_a_service_that_requires_dapr_is_given_the_sidecars_image(
+    installer: Installer, recorder: Recorder
+) -> None:
+    service = replace(SERVICE, requires=("dapr", "kafka"))
+    daprd = Image("daprd", "r/daprd", "sha256:5")
+    await install_service(installer, service, "default", LOKI, {"kafka": LOKI, "daprd": daprd})
+    assert recorder.values["dapr"] == {"image": {"repository": "r/daprd", "digest": "sha256:5"}}
+    assert set(recorder.values) == {"image", "dapr"}

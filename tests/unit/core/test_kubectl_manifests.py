@@ -1,7 +1,9 @@
 """Manifests: kustomizations with images by digest, and secrets that are in no argument, file or log."""
 
+import base64
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -13,10 +15,16 @@ from sluice.errors import ChartError
 
 pytestmark = pytest.mark.anyio
 SECRET = "correct-horse-battery"
+IMAGE = Image("postgresql", "r/postgresql", "sha256:1")
 KUBECTL = """
 import json, sys
 given = sys.stdin.read()
 open({calls!r}, 'a').write(json.dumps(sys.argv[1:]) + chr(10))
+if 'get' in sys.argv:
+    print(open({held!r}).read())
+    sys.exit(0)
+if '--output' in sys.argv:
+    print(open({applied!r}).read())
 status, said = open({behaviour!r}).read().split(' ', 1)
 print(said, file=sys.stderr)
 if given:
@@ -28,10 +36,10 @@ sys.exit(int(status))
 class Rig:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        kubectl = program(
-            folder / "kubectl", KUBECTL.format(calls=str(folder / "calls"), behaviour=str(folder / "behaviour"))
-        )
+        files = {name: str(folder / name) for name in ("calls", "behaviour", "held", "applied")}
+        kubectl = program(folder / "kubectl", KUBECTL.format(**files))
         self.behave("0 ok")
+        (folder / "applied").write_text("")
         self.manifests = Manifests(kubectl, folder / "kubeconfig", folder / "work", folder / "logs")
 
     def behave(self, how: str) -> None:
@@ -39,6 +47,11 @@ class Rig:
 
     def calls(self) -> list[list[str]]:
         return [json.loads(line) for line in (self.folder / "calls").read_text().splitlines()]
+
+    def overlay(self) -> dict[str, Any]:
+        """The kustomization that was applied last."""
+        found: dict[str, Any] = yaml.safe_load((Path(self.calls()[-1][-1]) / "kustomization.yaml").read_text())
+        return found
 
     def log(self) -> str:
         return (self.folder / "logs" / "kubectl.log").read_text()
@@ -69,15 +82,45 @@ async def test_a_refusal_is_told_in_the_servers_words(rig: Rig) -> None:
 async def test_a_fixture_names_its_images_by_digest_and_its_folder_relatively(rig: Rig) -> None:
     folder = rig.folder / "tree" / "postgresql"
     folder.mkdir(parents=True)
-    image = Image("postgresql", "r/postgresql", "sha256:1")
-    await rig.manifests.apply_fixture(folder, {"postgresql": image}, "default")
-    overlay = Path(rig.calls()[0][-1])
-    found = yaml.safe_load((overlay / "kustomization.yaml").read_text())
+    await rig.manifests.apply_fixture(folder, {"postgresql": IMAGE}, "default", label=("applied", "postgresql"))
+    found = rig.overlay()
     assert found["namespace"] == "default"
     assert found["images"] == [{"name": "postgresql", "newName": "r/postgresql", "digest": "sha256:1"}]
+    assert found["labels"] == [{"pairs": {"applied": "postgresql"}}]
     [resource] = found["resources"]
     assert not Path(resource).is_absolute()
-    assert (overlay / resource).resolve() == folder.resolve()
+    assert (Path(rig.calls()[0][-1]) / resource).resolve() == folder.resolve()
+
+
+async def test_what_of_a_fixture_runs_is_returned_by_the_kinds_of_the_api(rig: Rig) -> None:
+    (rig.folder / "applied").write_text("configmap/a\nservice/kafka\nstatefulset.apps/kafka\njob.batch/provision-x\n")
+    applied = await rig.manifests.apply_fixture(rig.folder, {}, "default", label=("applied", "kafka"))
+    assert applied == ("StatefulSet/kafka", "Job/provision-x")
+
+
+async def test_a_file_for_a_service_has_its_names_and_a_revision_filled_in(rig: Rig) -> None:
+    file = rig.folder / "postgresql" / "each-service.yaml"
+    file.parent.mkdir()
+    file.write_text("${service} ${identifier} ${revision} ${other} $$")
+
+    async def revision(image: Image = IMAGE) -> str:
+        await rig.manifests.apply_for_service(
+            file, {"postgresql": image}, "default", service="recurring-task", label=("applied", "postgresql.x")
+        )
+        assert rig.overlay()["resources"] == ["each-service.yaml"]
+        assert rig.overlay()["images"][0]["digest"] == image.digest
+        text = (Path(rig.calls()[-1][-1]) / "each-service.yaml").read_text()
+        service, identifier, found, *rest = text.split()
+        assert (service, identifier, rest) == ("recurring-task", "recurring_task", ["${other}", "$$"])
+        assert len(found) == 8
+        int(found, 16)
+        return found
+
+    first = await revision()
+    assert await revision() == first
+    assert await revision(Image("postgresql", "r/postgresql", "sha256:2")) != first
+    (file.parent / "provision.sql").write_text("SELECT 1")
+    assert await revision() != first
 
 
 async def test_a_secret_travels_on_stdin_only(rig: Rig) -> None:
@@ -89,9 +132,19 @@ async def test_a_secret_travels_on_stdin_only(rig: Rig) -> None:
         assert not file.is_file() or SECRET not in file.read_text(), file
 
 
-async def test_a_secret_that_is_there_already_is_kept(rig: Rig) -> None:
+async def test_a_secret_that_is_there_already_is_kept_and_known(rig: Rig) -> None:
     rig.behave('1 Error from server (AlreadyExists): secrets "postgresql" already exists')
+    held = base64.b64encode(b"the one that counts").decode()
+    (rig.folder / "held").write_text(json.dumps({"data": {"password": held}}))
     await rig.manifests.ensure_secret("postgresql", "default", {"password": SECRET})
+    assert rig.manifests.secrets == ["the one that counts"]
+    assert held not in rig.log()
+
+
+async def test_the_private_part_of_a_key_is_a_secret_by_itself(rig: Rig) -> None:
+    key = json.dumps({"kty": "EC", "x": "public", "d": "private"})
+    await rig.manifests.ensure_secret("user-tokens", "default", {"signing-key.jwk": key, "jwks.json": '{"keys": []}'})
+    assert rig.manifests.secrets == [key, "private", '{"keys": []}']
 
 
 async def test_a_secret_that_is_refused_is_told_without_its_value(rig: Rig) -> None:

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 from tests.unit.core.support import git
-from tests.unit.core.trees import tree, write
+from tests.unit.core.trees import SERVICE, tree, write
 
-from sluice.domain import Service
+from sluice.domain import Fixture, Service
 from sluice.errors import SourceError
 from sluice.steps.resolve_source import is_waste, resolve_source, tree_digest
 
@@ -33,23 +33,18 @@ async def test_services_are_found_by_their_files_in_order(tmp_path: Path) -> Non
 async def test_all_mistakes_of_all_services_are_told_at_once(tmp_path: Path) -> None:
     root = tree(tmp_path, "one", "two", "three", "four")
     (root / "services/one/service.toml").unlink()
-    (root / "services/one/Dockerfile").unlink()
     (root / "services/two/service.toml").write_text('[service]\nname = "Two"\nport = 0\ncolour = "red"\n')
     (root / "services/three/service.toml").write_text('[service]\nname = "three\n')
-    (root / "services/four/requirements.lock").unlink()
     (root / "helm/four/Chart.yaml").unlink()
     (root / "k8s-fixtures/postgresql/kustomization.yaml").unlink()
     found = await mistakes(root)
-    assert [one for one in found if one.startswith("services/one")] == [
-        "services/one: no service.toml", "services/one: no Dockerfile",
-    ]  # fmt: skip
+    assert [one for one in found if one.startswith("services/one")] == ["services/one: no service.toml"]
     two = [one for one in found if one.startswith("services/two")]
     assert any(one.startswith("services/two/service.toml:2: service.name") for one in two)
     assert any(one.startswith("services/two/service.toml:3: service.port") for one in two)
     assert any(one.startswith("services/two/service.toml:4: service.colour") for one in two)
     assert any(one.startswith("services/two/service.toml:1: service.module: Field required") for one in two)
     assert any(one.startswith("services/three/service.toml:2: ") for one in found)
-    assert "services/four: no requirements.lock" in found
     assert "services/four/service.toml:5: chart 'helm/four' has no Chart.yaml" in found
     assert "services/four/service.toml:7: k8s-fixtures/postgresql has no kustomization.yaml" in found
 
@@ -62,11 +57,14 @@ async def test_two_services_of_one_name_are_told_with_their_folders(tmp_path: Pa
 
 async def test_what_all_services_are_built_with_is_asked_for(tmp_path: Path) -> None:
     root = tree(tmp_path, "one")
-    (root / "services/build-requirements.lock").unlink()
+    for name in ("build-requirements.lock", "requirements.lock", "Dockerfile"):
+        (root / "services" / name).unlink()
     (root / "services/servicekit").rename(root / "elsewhere")
     assert await mistakes(root) == [
         "services: no servicekit, which every service is built with",
         "services: no build-requirements.lock, which every service is built with",
+        "services: no Dockerfile, which services without one of their own are built with",
+        "services: no requirements.lock, which services without one of their own are built with",
     ]
 
 
@@ -80,6 +78,31 @@ async def test_a_service_file_that_is_no_text_is_told(tmp_path: Path) -> None:
     (root / "services/one/service.toml").write_bytes(b"\xff\xfe")
     [mistake] = await mistakes(root)
     assert mistake.startswith("services/one/service.toml: 'utf-8'")
+
+
+async def test_fixtures_are_those_that_services_require_with_the_images_they_name(tmp_path: Path) -> None:
+    root = tree(tmp_path, "one", "two")
+    write(root, {
+        "services/two/service.toml": SERVICE.format(name="two").replace('"postgresql"', '"postgresql", "kafka"'),
+        "k8s-fixtures/kafka/kustomization.yaml": "images: [{name: kafka}, {name: jmx-exporter, newTag: x}]\n",
+        "k8s-fixtures/postgresql/each-service.yaml": "",
+        "k8s-fixtures/redis/kustomization.yaml": "images: [{name: redis}]\n",
+    })  # fmt: skip
+    assert (await resolve_source(root)).fixtures == (
+        Fixture("kafka", ("kafka", "jmx-exporter")), Fixture("postgresql", each_service=True),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "text", ["images: [kafka]", "images: [{newName: x}]", "- images", "images: 3", "a: [", "\ud800"]
+)
+async def test_a_fixture_that_cannot_be_read_is_told(tmp_path: Path, text: str) -> None:
+    root = tree(tmp_path, "one")
+    file = root / "k8s-fixtures/postgresql/kustomization.yaml"
+    file.write_bytes(text.encode("utf-8", "surrogatepass"))
+    [mistake] = await mistakes(root)
+    assert mistake.startswith("k8s-fixtures/postgresql/kustomization.yaml: ")
+    assert "\n" not in mistake
 
 
 async def test_files_and_hidden_folders_beside_services_are_none(tmp_path: Path) -> None:

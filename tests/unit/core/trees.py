@@ -27,14 +27,14 @@ def tree(root: Path, *names: str) -> Path:
         "services/servicekit/src/servicekit/__init__.py": "",
         "services/servicekit/tests/test_x.py": "",
         "services/build-requirements.lock": "build",
+        "services/requirements.lock": "common lock",
+        "services/Dockerfile": "FROM common",
         "services/README.md": "",
         "k8s-fixtures/postgresql/kustomization.yaml": "",
     })  # fmt: skip
     for name in names:
         write(root, {
             f"services/{name}/service.toml": SERVICE.format(name=name),
-            f"services/{name}/Dockerfile": "FROM x",
-            f"services/{name}/requirements.lock": f"lock of {name}",
             f"services/{name}/src/{name}/__main__.py": "print()",
             f"helm/{name}/Chart.yaml": "",
         })  # fmt: skip

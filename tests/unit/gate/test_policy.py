@@ -11,6 +11,7 @@ from sluice.errors import PolicyError
 from sluice.policy import Criterion, expand, load_policy
 
 OURS = Path(__file__).parents[3] / "release" / "policy.toml"
+SUITES = Path(__file__).parents[3] / "tests" / "e2e"
 HEAD = 'schema = "sluice.policy/v1"\nrequired_suites = ["api"]\n'
 OBJECTIVE = '[[objective]]\nname = "a"\nkind = "promql"\nquery = "up"\nunit = "up"\npass = ">= 1"\n'
 COMPARISON = 'expected one of < <= == >= > and a number, such as "<= 0.01"'
@@ -63,11 +64,14 @@ def test_our_own_policy_holds_what_the_first_release_is_judged_by() -> None:
         "suites",
         "error-ratio",
         "p95-latency",
+        "event-delay",
+        "outbox-empty",
         "error-logs",
+        "provoked-errors",
         "targets-up",
         "rules-healthy",
     }
-    assert set(policy.required_suites) == {"api", "metrics", "logs"}
+    assert set(policy.required_suites) == {path.parent.name for path in SUITES.glob("*/test_*.py")}
     assert all(objective.key for objective in policy.objectives)
     for objective in policy.objectives:
         asked = expand(objective.query, window_seconds=94.6, namespace="team-a")

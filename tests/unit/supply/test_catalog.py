@@ -1,12 +1,21 @@
 """The catalog: the real one holds together, a broken one tells all of its mistakes with their lines."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from sluice.errors import SettingsError
-from sluice.supply import debian, go, tools
-from sluice.supply.catalog import DebianRecipe, FilesRecipe, GoRecipe, NodeRecipe, dependencies, load_catalog
+from sluice.supply import debian, go, maven, tools
+from sluice.supply.catalog import (
+    DebianRecipe,
+    FilesRecipe,
+    GoRecipe,
+    MavenRecipe,
+    NodeRecipe,
+    dependencies,
+    load_catalog,
+)
 
 REAL = load_catalog()
 GO = 'source = { recipe = "go", module = "pause", package = "." }\n'
@@ -40,10 +49,30 @@ def test_every_recipe_finds_its_files(name: str) -> None:
             assert "go.mod" in [file.name for file in go.inputs(module)]
         case DebianRecipe(folder=folder):
             assert "Dockerfile" in [file.name for file in debian.inputs(folder)]
+        case MavenRecipe(module=module, folder=folder):
+            assert [file.name for file in maven.inputs(module)] == ["pom.xml", "jars.lock"]
+            assert "Dockerfile" in [file.name for file in debian.inputs(folder)]
         case NodeRecipe():
             assert debian.inputs("node")
         case _:
             pass
+
+
+def test_what_go_and_maven_pin_is_the_version_that_the_catalog_says() -> None:
+    told = {
+        "kafka": "maven/kafka/pom.xml", "jmx-exporter": "maven/jmx-exporter/pom.xml", "daprd": "gomod/dapr/go.mod",
+        "metrics-server": "gomod/metrics-server/go.mod",
+    }  # fmt: skip
+    names = {"daprd": "github.com/dapr/dapr v{}", "metrics-server": "sigs.k8s.io/metrics-server v{}"}
+    for name, file in told.items():
+        said = names.get(name, "<version>{}</version>").format(REAL[name].version)
+        assert said in (Path(maven.__file__).parent / file).read_text()
+
+
+def test_locks_of_jars_hold_hashes_and_no_address() -> None:
+    for lock in maven.MODULES.glob("*/jars.lock"):
+        for line in lock.read_text().splitlines():
+            assert re.fullmatch(r"[\w.-]+:[\w.-]+:[\w.-]+ [0-9a-f]{64}", line)
 
 
 def test_what_others_start_from_is_in_the_catalog() -> None:

@@ -64,6 +64,7 @@ async def test_a_program_is_built_without_c_paths_or_the_hosts_settings(
     await go.build_program(one, recipe, into, bench(tmp_path / "cache"))
     [(words, options)] = runs.calls
     assert words[-1] == "./cmd/loki"
+    assert "-tags" not in words
     assert words[words.index("-ldflags") + 1] == "-s -w -X x.org/version.Version=3.7.8"
     env = options["env"]
     assert env["CGO_ENABLED"] == "0"
@@ -89,6 +90,25 @@ async def test_kubernetes_is_stamped_as_its_own_build_does(
     flags = runs.calls[0][0][runs.calls[0][0].index("-ldflags") + 1]
     for stamped in ("gitVersion=v1.34.2", "gitMajor=1", "gitMinor=34", "gitTreeState=clean"):
         assert f"-X k8s.io/component-base/version.{stamped}" in flags
+
+
+async def test_dapr_is_built_with_its_tags_and_stamped_as_its_own_build_does(
+    tmp_path: Path, into: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = Runs()
+    monkeypatch.setattr(go, "run", runs)
+    one, recipe = go_recipe(
+        'name = "daprd"\nversion = "1.16.0"\nform = "program"\n'
+        'source = { recipe = "go", module = "pause", package = ".", tags = ["a", "b"], '
+        'versions = ["github.com/dapr/dapr/pkg/buildinfo", "github.com/dapr/kit/logger"] }\n',
+        tmp_path,
+    )
+    await go.build_program(one, recipe, into, bench(tmp_path))
+    words = runs.calls[0][0]
+    assert words[words.index("-tags") + 1] == "a,b"
+    flags = words[words.index("-ldflags") + 1]
+    assert "-X github.com/dapr/dapr/pkg/buildinfo.version=1.16.0" in flags
+    assert "-X github.com/dapr/kit/logger.DaprVersion=1.16.0" in flags
 
 
 async def test_a_program_with_an_image_becomes_a_layout(

@@ -45,6 +45,25 @@ async def test_the_key_is_over_everything_that_a_program_is_made_of(
     assert await key_changes(again, "own")
 
 
+async def test_a_new_option_of_recipes_leaves_the_keys_of_others_as_they_always_were(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(go, "_HERE", tmp_path)
+    module = tmp_path / "gosrc" / "pause"
+    module.mkdir(parents=True)
+    for name in ("go.mod", "go.sum", "main.go"):
+        (module / name).write_text("1")
+
+    async def key(tags: str = "") -> str:
+        text = go_entry("own").replace('package = "."', f'package = "."{tags}')
+        made = await Bench(tmp_path, monkeypatch, text).supply("source").get("own")
+        return Path(made.path).parent.name
+
+    # A key as it was before there were tags: another one here builds every Go component of every host again.
+    assert await key() == "aee466b368231eec"
+    assert len({await key(), await key(', tags = ["a"]'), await key(', tags = ["a", "b"]')}) == 3
+
+
 IMAGES = """
 [[component]]
 name = "capped-runc"

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal, NoReturn
 
@@ -24,6 +25,7 @@ from sluice.report.terminal import components_table, steps_table, verdict_table
 from sluice.run import Run
 from sluice.settings import Settings, load_settings
 from sluice.steps.evaluate_gate import evaluate_gate
+from sluice.supply import maven
 from sluice.supply import tools as test_tools
 
 app = typer.Typer(
@@ -126,6 +128,9 @@ def supply(
         bool, typer.Option("--list", help="print the table of what is in the cache, obtain nothing")
     ] = False,
     tools: Annotated[Path | None, typer.Option("--tools", help="lay out what the tests need below this folder")] = None,
+    lock_jars: Annotated[
+        str, typer.Option("--lock-jars", help="write maven/NAME/jars.lock anew from what its pom.xml resolves to")
+    ] = "",
     supply: SupplyMode = None,
     no_install: NoInstall = False,
 ) -> None:
@@ -136,6 +141,10 @@ def supply(
         with shown_progress(_err) as progress:
             # Beside the runs: what it leaves is logs, and no evidence to compare or to judge.
             run = Run(_home(settings) / "supply", progress)
+            if lock_jars:
+                say = partial(progress.update, f"jars of {lock_jars}")
+                _out.print(_shown(await maven.refresh_lock(lock_jars, settings.cache, run.logs / "mvn.log", say)))
+                return 0
             box = Toolbox(_root(), settings, run, Options(may_install=not no_install))
             if not list_:
                 box.check_disk()

@@ -9,7 +9,7 @@ import anyio
 
 from sluice.domain import Image, Images, Service, Source
 from sluice.ports import ImageBuilder
-from sluice.steps.resolve_source import BUILD_LOCK, SHARED, is_waste
+from sluice.steps.resolve_source import BUILD_LOCK, OWN_OR_COMMON, SHARED, is_waste, own_or_common
 
 Wheelhouse = Callable[[Path], Awaitable[Path]]
 
@@ -26,31 +26,34 @@ async def build_images(
 
     async def build(service: Service) -> None:
         context = await _stage(Path(source.root), service, wheelhouse, staging)
-        arguments: Mapping[str, str] = {"PYTHON_IMAGE": base}
+        arguments: Mapping[str, str] = {"PYTHON_IMAGE": base, "MODULE": service.module, "PORT": str(service.port)}
         built[service.name] = await builder.build(
             service.name, context, build_args=arguments, repository=f"{registry}/{service.name}"
         )
 
+    # The first one alone: it makes the layers of packages that the others then take from the builder's cache. Begun
+    # together, each would make its own, and every node would pull all of them.
+    first, *others = source.services
+    await build(first)
     async with anyio.create_task_group() as group:
-        for service in source.services:
+        for service in others:
             group.start_soon(build, service)
     return Images(tuple(built[service.name] for service in source.services))
 
 
 async def _stage(root: Path, service: Service, wheelhouse: Wheelhouse, staging: Path) -> Path:
     """Lay out what services/README.md promises a Dockerfile; wheels are linked, not copied."""
-    folder = root / service.folder
-    locks = [folder / "requirements.lock", root / "services" / BUILD_LOCK]
+    dockerfile, lock = (own_or_common(root, service, name) for name in OWN_OR_COMMON)
     context = staging / service.name
     shutil.rmtree(context, ignore_errors=True)
     (context / "wheels").mkdir(parents=True)
-    for lock in locks:
-        for wheel in sorted((await wheelhouse(lock)).glob("*.whl")):
+    for locked in (lock, root / "services" / BUILD_LOCK):
+        for wheel in sorted((await wheelhouse(locked)).glob("*.whl")):
             _link(wheel, context / "wheels" / wheel.name)
-    shutil.copy2(locks[0], context / "requirements.lock")
-    shutil.copy2(folder / "Dockerfile", context / "Dockerfile")
+    shutil.copy2(lock, context / "requirements.lock")
+    shutil.copy2(dockerfile, context / "Dockerfile")
     _copy(root / "services" / SHARED, context / SHARED)
-    _copy(folder, context / "service")
+    _copy(root / service.folder, context / "service")
     return context
 
 

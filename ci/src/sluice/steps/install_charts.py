@@ -1,4 +1,4 @@
-"""Monitoring, logging, fixtures and services onto the cluster: one function each, so that each goes when it can."""
+"""Monitoring, logging and services onto the cluster: one function each, so that each goes when it can."""
 
 import secrets
 from collections.abc import Awaitable, Mapping, Sequence
@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Protocol
 
 from sluice.domain import ChartRelease, Image, Service
-from sluice.errors import SourceError
 
 MONITORING_IMAGES = (
     "prometheus-operator",
@@ -16,8 +15,11 @@ MONITORING_IMAGES = (
     "alertmanager",
     "kube-state-metrics",
     "node-exporter",
+    "metrics-server",
 )
 LOGGING_IMAGES = ("loki", "promtail")
+# A fixture whose image runs beside each service that requires it: in its chart's values, under the fixture's name.
+SIDECARS = {"dapr": "daprd"}
 
 
 class Charts(Protocol):
@@ -43,8 +45,16 @@ class Manifests(Protocol):
         """Apply a file or a folder."""
         ...
 
-    async def apply_fixture(self, folder: Path, images: Mapping[str, Image], namespace: str) -> None:
-        """Apply a kustomization with its images by digest."""
+    async def apply_fixture(
+        self, folder: Path, images: Mapping[str, Image], namespace: str, *, label: tuple[str, str]
+    ) -> tuple[str, ...]:
+        """Apply a kustomization with its images by digest and a label; returns its workloads, as `Kind/name`."""
+        ...
+
+    async def apply_for_service(
+        self, file: Path, images: Mapping[str, Image], namespace: str, *, service: str, label: tuple[str, str]
+    ) -> tuple[str, ...]:
+        """Apply a fixture's file for one service, the same way, with the file's variables filled in."""
         ...
 
     async def ensure_secret(self, name: str, namespace: str, values: Mapping[str, str]) -> None:
@@ -112,22 +122,16 @@ async def install_logging(installer: Installer, namespace: str, images: Mapping[
     return release
 
 
-async def install_fixture(installer: Installer, name: str, namespace: str, image: Image) -> None:
-    """Something that services require (k8s-fixtures/<name>), with a password of its own that nobody sees."""
-    folder = installer.root / "k8s-fixtures" / name
-    if not (folder / "kustomization.yaml").is_file():
-        raise SourceError(
-            "the source tree",
-            [f"a service requires {name!r}, and k8s-fixtures/{name} has no kustomization.yaml"],
-            next_command="see `requires` in services/README.md",
-        )
-    await installer.manifests.ensure_secret(name, namespace, {"password": secrets.token_urlsafe(24)})
-    await installer.manifests.apply_fixture(folder, {name: image}, namespace)
-
-
-async def install_service(installer: Installer, service: Service, namespace: str, image: Image) -> ChartRelease:
-    """One service from its own chart; returns when it is up."""
-    values = {"image": {"repository": image.repository, "digest": image.digest}}
+async def install_service(
+    installer: Installer, service: Service, namespace: str, image: Image, components: Mapping[str, Image]
+) -> ChartRelease:
+    """One service from its own chart; returns when it is up. `components` are the images of what it requires."""
+    values: dict[str, object] = {"image": _reference(image)}
+    values |= {
+        fixture: {"image": _reference(components[component])}
+        for fixture, component in SIDECARS.items()
+        if fixture in service.requires
+    }
     release = await installer.charts.install(
         service.name, service.chart, namespace, values=values, value_files=installer.values_for("service")
     )
@@ -140,4 +144,8 @@ async def install_service(installer: Installer, service: Service, namespace: str
 
 
 def _by_digest(images: Mapping[str, Image]) -> dict[str, dict[str, str]]:
-    return {name: {"repository": image.repository, "digest": image.digest} for name, image in images.items()}
+    return {name: _reference(image) for name, image in images.items()}
+
+
+def _reference(image: Image) -> dict[str, str]:
+    return {"repository": image.repository, "digest": image.digest}

@@ -1,4 +1,4 @@
-"""The source tree: its revision, and the services that stand in services/*/service.toml."""
+"""The source tree: its revision, the services of services/*/service.toml, and the fixtures that these require."""
 
 import hashlib
 import subprocess
@@ -6,16 +6,21 @@ import tomllib
 from pathlib import Path
 from typing import Annotated
 
+import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from sluice.domain import Service, Source
+from sluice.domain import Fixture, Service, Source
 from sluice.errors import SourceError
 from sluice.toml_lines import line_of, syntax_line_and_column
 
+FIXTURES = "k8s-fixtures"
+EACH_SERVICE = "each-service.yaml"
 # A library that services share; it is not delivered by itself.
 SHARED = "servicekit"
 # What the image builds of all services take besides (services/README.md).
 BUILD_LOCK = "build-requirements.lock"
+# What a service may bring itself, and services/ holds for all that do not.
+OWN_OR_COMMON = ("Dockerfile", "requirements.lock")
 
 
 class _ServiceFile(BaseModel):
@@ -56,11 +61,20 @@ async def resolve_source(root: Path) -> Source:
         mistakes.append(f"services: no {SHARED}, which every service is built with")
     if folders and not (root / "services" / BUILD_LOCK).is_file():
         mistakes.append(f"services: no {BUILD_LOCK}, which every service is built with")
+    for name in OWN_OR_COMMON if folders else ():
+        if not (root / "services" / name).is_file():
+            mistakes.append(f"services: no {name}, which services without one of their own are built with")
+    fixtures = []
+    for name in sorted({name for service in services for name in service.requires}):
+        fixture, found = _fixture(root, name)
+        mistakes += found
+        if fixture:
+            fixtures.append(fixture)
     if mistakes:
         raise SourceError(
             "the source tree",
             mistakes,
-            expected="a whole service.toml, Dockerfile and requirements.lock in every folder",
+            expected="a whole service.toml in every folder, and beside the folders what all are built with",
             next_command="see services/README.md",
         )
     return Source(
@@ -70,43 +84,63 @@ async def resolve_source(root: Path) -> Source:
         dirty=_git(root, "status", "--porcelain", "--untracked-files=normal") != "",
         digest=tree_digest(root / "services"),
         services=tuple(services),
+        fixtures=tuple(fixtures),
     )
+
+
+def _fixture(root: Path, name: str) -> tuple[Fixture | None, list[str]]:
+    """A fixture and its mistakes; that there is one is looked after where a service requires it."""
+    folder = root / FIXTURES / name
+    path = folder / "kustomization.yaml"
+    if not path.is_file():
+        return None, []
+    shown = str(path.relative_to(root))
+    try:
+        given = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        images = tuple(str(image["name"]) for image in given.get("images") or ())
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        return None, [f"{shown}: {' '.join(str(error).split())}"]
+    except (AttributeError, KeyError, TypeError):
+        return None, [f"{shown}: images: a list of `name: <component>` is expected"]
+    return Fixture(name, images, (folder / EACH_SERVICE).is_file()), []
 
 
 def _read(root: Path, folder: Path) -> tuple[Service | None, list[str]]:
     path = folder / "service.toml"
     shown = str(path.relative_to(root))
-    missing = [
-        f"{folder.relative_to(root)}: no {name}"
-        for name in ("service.toml", "Dockerfile", "requirements.lock")
-        if not (folder / name).is_file()
-    ]
     if not path.is_file():
-        return None, missing
+        return None, [f"{folder.relative_to(root)}: no service.toml"]
+    missing: list[str] = []
     text = ""
     try:
         text = path.read_text(encoding="utf-8")
         found = _File.model_validate(tomllib.loads(text)).service
     except tomllib.TOMLDecodeError as error:
-        return None, [*missing, f"{shown}:{syntax_line_and_column(text, error)[0]}: {error}"]
+        return None, [f"{shown}:{syntax_line_and_column(text, error)[0]}: {error}"]
     except UnicodeDecodeError as error:
-        return None, [*missing, f"{shown}: {error}"]
+        return None, [f"{shown}: {error}"]
     except ValidationError as error:
         mistakes = [
             f"{shown}:{line_of(text, [p for p in e['loc'] if isinstance(p, str | int)]) or 1}: "
             f"{'.'.join(map(str, e['loc']))}: {e['msg']}"
             for e in error.errors()
         ]
-        return None, [*missing, *mistakes]
+        return None, mistakes
     if not (root / found.chart / "Chart.yaml").is_file():
         line = line_of(text, ["service", "chart"])
         missing.append(f"{shown}:{line}: chart {found.chart!r} has no Chart.yaml")
     missing += [
-        f"{shown}:{line_of(text, ['service', 'requires'])}: k8s-fixtures/{name} has no kustomization.yaml"
+        f"{shown}:{line_of(text, ['service', 'requires'])}: {FIXTURES}/{name} has no kustomization.yaml"
         for name in found.requires
-        if not (root / "k8s-fixtures" / name / "kustomization.yaml").is_file()
+        if not (root / FIXTURES / name / "kustomization.yaml").is_file()
     ]
     return Service(**found.model_dump(), folder=str(folder.relative_to(root))), missing
+
+
+def own_or_common(root: Path, service: Service, name: str) -> Path:
+    """Return the service's own file of a name in OWN_OR_COMMON, or the one that services share."""
+    own = root / service.folder / name
+    return own if own.is_file() else root / "services" / name
 
 
 def tree_digest(folder: Path) -> str:

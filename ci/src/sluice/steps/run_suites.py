@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from subprocess import DEVNULL, PIPE, STDOUT
 from typing import Any
@@ -42,7 +42,8 @@ class ServiceAddress:
 class SuiteContext:
     """All that the suites know of the world, as a JSON file that SLUICE_E2E_CONTEXT names.
 
-    `services` are the system's own, by name; `kube_context` is empty for the kubeconfig's current one.
+    `services` are the system's own, by name; `fixtures` are what they require, by name; `kube_context` is empty for the
+    kubeconfig's current one. `settings` are the variables with which another run of Sluice takes the same cluster.
     """
 
     run_id: str
@@ -53,7 +54,9 @@ class SuiteContext:
     alertmanager: ServiceAddress
     loki: ServiceAddress
     evidence_dir: str
+    fixtures: tuple[str, ...] = ()
     kube_context: str = ""
+    settings: dict[str, str] = field(default_factory=dict)
 
 
 async def run_suites(

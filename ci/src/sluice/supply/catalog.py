@@ -42,6 +42,8 @@ class GoRecipe(_Strict):
     package: str
     versions: tuple[str, ...] = ()
     image: ScratchImage | None = None
+    # Not in its text, which is part of cache keys: programs without tags keep the keys that they always had.
+    tags: tuple[str, ...] = Field(default=(), repr=False)
 
 
 class LinkRecipe(_Strict):
@@ -66,6 +68,15 @@ class DebianRecipe(_Strict):
     base: str
 
 
+class MavenRecipe(_Strict):
+    """images/<folder>/Dockerfile on top of another base, with the jars that maven/<module> pins; see maven.py."""
+
+    recipe: Literal["maven"]
+    module: str
+    folder: str
+    base: str
+
+
 class FilesRecipe(_Strict):
     """Files that a Go module carries, at the version that gomod/<module> names."""
 
@@ -82,7 +93,8 @@ class NodeRecipe(_Strict):
 
 
 Recipe = Annotated[
-    GoRecipe | LinkRecipe | DebootstrapRecipe | DebianRecipe | FilesRecipe | NodeRecipe, Field(discriminator="recipe")
+    GoRecipe | LinkRecipe | DebootstrapRecipe | DebianRecipe | MavenRecipe | FilesRecipe | NodeRecipe,
+    Field(discriminator="recipe"),
 ]
 
 
@@ -209,7 +221,7 @@ def dependencies(entry: Entry) -> tuple[str, ...]:
     match entry.source:
         case LinkRecipe(of=of):
             return (of,)
-        case DebianRecipe(base=base):
+        case DebianRecipe(base=base) | MavenRecipe(base=base):
             return (base,)
         case NodeRecipe():
             return _NODE_PARTS

@@ -100,8 +100,12 @@ def mirrors_in(targets: str, suite: str) -> dict[str, list[str]]:
 
 async def build_image(entry: Entry, recipe: DebianRecipe, into: Path, bench: Workbench) -> None:
     """Build images/<folder>/Dockerfile on its base; `into/oci` for an image, `into/image.tar` for a base."""
+    await build_context(entry, recipe.base, IMAGES / recipe.folder, into, bench)
+
+
+async def build_context(entry: Entry, base: str, context: Path, into: Path, bench: Workbench) -> None:
+    """Build the Dockerfile of a context on the component `base`, and put the image where its form has it."""
     engine = await bench.engine()
-    base = await in_engine(engine, bench.parts[recipe.base])
     tag = f"sluice.local/{entry.name}:building"
     await engine.docker(
         # The host's network lets apt reach the mirrors that the host reaches.
@@ -109,10 +113,10 @@ async def build_image(entry: Entry, recipe: DebianRecipe, into: Path, bench: Wor
         "--network",
         "host",
         "--build-arg",
-        f"BASE={base}",
+        f"BASE={await in_engine(engine, bench.parts[base])}",
         "--tag",
         tag,
-        IMAGES / recipe.folder,
+        context,
         deadline_seconds=_BUILD_SECONDS,
         log=bench.log,
         on_line=bench.say,

@@ -56,6 +56,7 @@ async def build_program(entry: Entry, recipe: GoRecipe, into: Path, bench: Workb
     target = into / entry.name
     with _Module(recipe.module, into) as folder:
         flags = ["-s", "-w", *(flag for package in recipe.versions for flag in _version_flags(package, entry.version))]
+        tags = ["-tags", ",".join(recipe.tags)] if recipe.tags else []
         compiled = 0
 
         def seen(line: str) -> None:
@@ -64,7 +65,7 @@ async def build_program(entry: Entry, recipe: GoRecipe, into: Path, bench: Workb
             bench.say(line if line.startswith("go: ") else f"{compiled} packages, {line}")
 
         await run(
-            ["go", "build", "-v", "-ldflags", " ".join(flags), "-o", target, recipe.package],
+            ["go", "build", "-v", *tags, "-ldflags", " ".join(flags), "-o", target, recipe.package],
             cwd=folder,
             env=environment(bench.cache_root),
             deadline_seconds=_BUILD_SECONDS,
@@ -140,6 +141,8 @@ def _version_flags(package: str, version: str) -> list[str]:
     if package.endswith(("component-base/version", "client-go/pkg/version")):
         major, minor, *_ = version.split(".")
         values = {"gitVersion": f"v{version}", "gitMajor": major, "gitMinor": minor, "gitTreeState": "clean"}
+    elif package.startswith("github.com/dapr/"):
+        values = {"DaprVersion" if package.endswith("logger") else "version": version}
     else:
         values = {"Version": version}
     return [word for name, value in values.items() for word in ("-X", f"{package}.{name}={value}")]

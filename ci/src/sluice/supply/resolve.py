@@ -11,7 +11,7 @@ import anyio
 from sluice.domain import Component, How
 from sluice.errors import SupplyError, Unreachable
 from sluice.ports import Progress
-from sluice.supply import artifact, debian, go, node_image, oci, upstream
+from sluice.supply import artifact, debian, go, maven, node_image, oci, upstream
 from sluice.supply.cache import Cache, digest_of, key_of, size_of
 from sluice.supply.catalog import (
     DebianRecipe,
@@ -20,6 +20,7 @@ from sluice.supply.catalog import (
     FilesRecipe,
     GoRecipe,
     LinkRecipe,
+    MavenRecipe,
     NodeRecipe,
     dependencies,
 )
@@ -141,7 +142,7 @@ class Supply:
         async with self.cache.locked(entry.name):
             if found := self.cache.find(entry.name, key):
                 return found
-            if how == "source" and isinstance(entry.source, DebianRecipe | NodeRecipe):
+            if how == "source" and isinstance(entry.source, DebianRecipe | MavenRecipe | NodeRecipe):
                 await self._engine()  # may need a component itself, and so a slot: not to be asked for inside one
             async with self._slots.taken(self._rank[entry.name]):
                 return await self._make(entry, how, key, parts)
@@ -190,6 +191,8 @@ class Supply:
                 await debian.bootstrap(entry, recipe, into, bench)
             case DebianRecipe() as recipe:
                 await debian.build_image(entry, recipe, into, bench)
+            case MavenRecipe() as recipe:
+                await maven.build_image(entry, recipe, into, bench)
             case NodeRecipe():
                 await node_image.build(entry, into, bench)
         return ""
@@ -221,8 +224,11 @@ class Supply:
             case GoRecipe(module=module) | FilesRecipe(module=module):
                 self._toolchain = self._toolchain or await go.toolchain()
                 description += [self._toolchain, *map(digest_of, go.inputs(module))]
+                description += entry.source.tags if isinstance(entry.source, GoRecipe) else ()
             case DebianRecipe(folder=folder):
                 description += map(digest_of, debian.inputs(folder))
+            case MavenRecipe(module=module, folder=folder):
+                description += map(digest_of, [*maven.inputs(module), *debian.inputs(folder)])
             case NodeRecipe():
                 description += map(digest_of, [*debian.inputs("node"), Path(node_image.__file__)])
             case _:

@@ -3,10 +3,12 @@
 import json
 import shutil
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import yaml
 
+from sluice.adapters.kubernetes.patience import patiently
 from sluice.adapters.process import Completed, run
 from sluice.domain import ChartRelease
 from sluice.errors import ChartError, CommandFailed
@@ -104,13 +106,15 @@ class Helm:
             await self._helm_command([self._helm, "uninstall", release], release, namespace, log)
 
     async def _helm_command(self, words: Sequence[str | Path], release: str, namespace: str, log: Path) -> Completed:
-        return await run(
+        command = partial(
+            run,
             [*words, "--namespace", namespace, "--kubeconfig", self._kubeconfig],
             deadline_seconds=_HELM_SECONDS,
             log=log,
             what=f"helm {words[1]} {release}",
             env=self._environment(),
         )
+        return await patiently(command)
 
     def _environment(self) -> dict[str, str]:
         """Helm's own folders, so that a user's repositories and plug-ins do not matter."""

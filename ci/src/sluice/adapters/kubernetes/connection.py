@@ -3,6 +3,7 @@
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -38,6 +39,39 @@ async def connect(kubeconfig: Path, *, context: str = "") -> AsyncIterator[httpx
     )
     async with client:
         yield client
+
+
+@dataclass(frozen=True)
+class WebSocketAccess:
+    """What a WebSocket client needs to open a connection to an API server.
+
+    `server` is its base with the scheme ws or wss, `tls` is None for ws, `server_name` is set where the certificate is
+    checked for another name than the server's own, `direct` where no proxy of the environment may stand in between.
+    """
+
+    server: str
+    tls: ssl.SSLContext | None
+    server_name: str | None
+    direct: bool
+    headers: dict[str, str]
+
+
+async def websocket_access(kubeconfig: Path, *, context: str = "") -> WebSocketAccess:
+    """Return how WebSockets reach the API server, with the same CA and credentials as `connect`.
+
+    A token in `headers` is the one of now: ask again for a connection that is opened much later. Raises ClusterError
+    when the kubeconfig cannot be used.
+    """
+    configuration = await anyio.to_thread.run_sync(_load, kubeconfig, context)
+    token = await _token(configuration) if configuration.api_key else None
+    tls = _tls(configuration, kubeconfig)
+    return WebSocketAccess(
+        server="ws" + configuration.host.removeprefix("http"),
+        tls=tls if isinstance(tls, ssl.SSLContext) else None,
+        server_name=configuration.tls_server_name,
+        direct=_is_loopback(configuration.host),
+        headers={"Authorization": token} if token else {},
+    )
 
 
 def _load(kubeconfig: Path, context: str) -> Configuration:
@@ -88,6 +122,14 @@ def _tls(configuration: Configuration, kubeconfig: Path) -> ssl.SSLContext | boo
     return tls
 
 
+async def _token(configuration: Configuration) -> str | None:
+    """The value of the header Authorization. Asking may run a plugin, which takes a second or more."""
+    found: str | None = await anyio.to_thread.run_sync(
+        configuration.get_api_key_with_prefix, "BearerToken", "authorization"
+    )
+    return found
+
+
 class _BearerToken(httpx.Auth):
     """Asks the kubeconfig's loader for the token each time: it knows when one has expired."""
 
@@ -95,10 +137,7 @@ class _BearerToken(httpx.Auth):
         self._configuration = configuration
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
-        token = await anyio.to_thread.run_sync(
-            self._configuration.get_api_key_with_prefix, "BearerToken", "authorization"
-        )
-        if token:
+        if token := await _token(self._configuration):
             request.headers["Authorization"] = token
         yield request
 

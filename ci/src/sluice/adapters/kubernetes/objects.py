@@ -7,7 +7,7 @@ from typing import Any, Literal
 from sluice.ports import ClusterEvent, ContainerState, PodState, Rollout
 
 Object = Mapping[str, Any]
-_KINDS = {"deployment": "Deployment", "statefulset": "StatefulSet", "daemonset": "DaemonSet"}
+_KINDS = {"deployment": "Deployment", "statefulset": "StatefulSet", "daemonset": "DaemonSet", "job": "Job"}
 
 
 def pod(item: Object) -> PodState:
@@ -85,9 +85,11 @@ def event(item: Object) -> ClusterEvent:
 
 
 def rollout(kind: str, item: Object) -> Rollout:
-    """How far a workload is, by the rules of `kubectl rollout status`; `kind` in lower case."""
+    """How far a workload is, by the rules of `kubectl rollout status` and a Job's conditions; `kind` in lower case."""
     spec, status = item.get("spec", {}), item.get("status", {})
-    if int(status.get("observedGeneration") or 0) < int(item["metadata"].get("generation") or 0):
+    if kind == "job":  # it tells no generation, since it cannot be changed
+        done, detail = _job(spec, status)
+    elif int(status.get("observedGeneration") or 0) < int(item["metadata"].get("generation") or 0):
         done, detail = False, "its controller has not seen the change yet"
     elif kind == "daemonset":
         done, detail = _daemonset(status)
@@ -135,6 +137,17 @@ def _daemonset(status: Object) -> tuple[bool, str]:
     if updated < wanted:
         return False, f"{updated} of {wanted} pods are of the new revision"
     return available >= wanted, f"{available} of {wanted} pods are available"
+
+
+def _job(spec: Object, status: Object) -> tuple[bool, str]:
+    conditions = {one["type"]: one for one in status.get("conditions") or [] if one.get("status") == "True"}
+    succeeded, failed = int(status.get("succeeded") or 0), int(status.get("failed") or 0)
+    detail = f"{succeeded} of {spec.get('completions') or 1} pods have succeeded"
+    if failed:
+        detail += f", {failed} failed"
+    if "Failed" in conditions:
+        detail += f"; given up: {conditions['Failed'].get('message') or conditions['Failed'].get('reason')}"
+    return "Complete" in conditions, detail
 
 
 def _selector(selector: Object) -> str:

@@ -22,7 +22,7 @@ async def wait_rolled_out(
     poll_seconds: float = 1.0,
     on_change: Callable[[str], None] | None = None,
 ) -> None:
-    """Return once every Deployment, StatefulSet and DaemonSet of the namespaces is rolled out.
+    """Return once every Deployment, StatefulSet and DaemonSet of the namespaces is rolled out, and every Job done.
 
     `selector` narrows them by label. `expect` names workloads, as `namespace/Kind/name`, that must be there:
     what an operator makes may not exist yet. A namespace without any workload is not ready. `on_change` is

@@ -11,7 +11,12 @@ from sluice.adapters.kubernetes.answers import refused, unreachable
 from sluice.ports import ClusterEvent, LogTail, PodState, Rollout
 
 _PAGE = "500"
-_ROLLOUT_KINDS = ("deployments", "statefulsets", "daemonsets")
+_ROLLOUT_KINDS = {
+    "deployments": "apis/apps/v1",
+    "statefulsets": "apis/apps/v1",
+    "daemonsets": "apis/apps/v1",
+    "jobs": "apis/batch/v1",
+}
 
 
 class ApiWorkloads:
@@ -30,10 +35,10 @@ class ApiWorkloads:
         return tuple(sorted(events, key=lambda event: event.at))
 
     async def rollouts(self, namespace: str = "", *, selector: str = "") -> tuple[Rollout, ...]:
-        """The Deployments, StatefulSets and DaemonSets of a namespace, or of all."""
+        """The Deployments, StatefulSets, DaemonSets and Jobs of a namespace, or of all."""
         found: list[Rollout] = []
-        for kind in _ROLLOUT_KINDS:
-            items = await self._list("apis/apps/v1", namespace, kind, selector)
+        for kind, group in _ROLLOUT_KINDS.items():
+            items = await self._list(group, namespace, kind, selector)
             found += [objects.rollout(kind.removesuffix("s"), item) for item in items]
         return tuple(found)
 

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Makes the database on the first start, then becomes the server.
 set -eu
+if [ "${1:-}" != postgres ]; then exec "$@"; fi  # psql and its kin, as in the official image
 : "${PGDATA:=/var/lib/postgresql/data}" "${POSTGRES_USER:=postgres}"
 : "${POSTGRES_DB:=$POSTGRES_USER}" "${POSTGRES_PASSWORD_FILE:?POSTGRES_PASSWORD_FILE names the file with the password}"
 
