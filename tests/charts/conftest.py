@@ -13,7 +13,8 @@ from .schemas import Schemas
 def helm(tmp_path_factory: pytest.TempPathFactory) -> Helm:
     """Charts are copied first: a test writes nothing into the source tree."""
     charts: Path = tmp_path_factory.mktemp("charts") / "helm"
-    shutil.copytree(REPOSITORY / "helm", charts, ignore=shutil.ignore_patterns("charts"))
+    # Symlinks stay what they are: helm has to follow them, as it has to in the tree.
+    shutil.copytree(REPOSITORY / "helm", charts, symlinks=True, ignore=shutil.ignore_patterns("charts", "Chart.lock"))
     with pytest.MonkeyPatch.context() as patch:
         for variable in ("HELM_CACHE_HOME", "HELM_CONFIG_HOME", "HELM_DATA_HOME"):
             patch.setenv(variable, str(charts.parent / variable.lower()))

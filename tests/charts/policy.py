@@ -15,6 +15,7 @@ EXCEPTIONS: Mapping[tuple[str, str], str] = {
     ("node-exporter", "host paths"): "reads the node's /proc, /sys and mounts, all read-only",
     ("prometheus-operator", "token"): "its work is with the API server",
     ("kube-state-metrics", "token"): "its work is with the API server",
+    ("metrics-server", "token"): "asks the API server for nodes and pods, and who calls; shows the token to kubelets",
     ("prometheus", "token"): "finds its targets through the API server, and shows the token to kubelets",
 }
 BY_DIGEST = re.compile(r"[^@\s]+@sha256:[0-9a-f]{64}")
@@ -32,6 +33,12 @@ class Workload:
     containers: tuple[Mapping[str, Any], ...]
     init_containers: tuple[Mapping[str, Any], ...]
 
+    @property
+    def lasting(self) -> tuple[Mapping[str, Any], ...]:
+        """The containers that run as long as the pod does: native sidecars are init containers that go on."""
+        sidecars = (each for each in self.init_containers if each.get("restartPolicy") == "Always")
+        return (*self.containers, *sidecars)
+
 
 def workloads(manifests: list[Manifest]) -> Iterator[Workload]:
     """Everything among the manifests that becomes pods."""
@@ -39,10 +46,15 @@ def workloads(manifests: list[Manifest]) -> Iterator[Workload]:
         name, spec = manifest["metadata"]["name"], manifest.get("spec", {})
         if manifest["kind"] in {"Prometheus", "Alertmanager"}:
             yield _operated(manifest["kind"].lower(), spec)
+        elif manifest["kind"] == "Pod":
+            yield _plain(name, manifest)
         elif "template" in spec:
-            pod = spec["template"]["spec"]
-            labels = spec["template"].get("metadata", {}).get("labels", {})
-            yield Workload(name, labels, pod, tuple(pod["containers"]), tuple(pod.get("initContainers", ())))
+            yield _plain(name, spec["template"])
+
+
+def _plain(name: str, template: Mapping[str, Any]) -> Workload:
+    pod, labels = template["spec"], template.get("metadata", {}).get("labels", {})
+    return Workload(name, labels, pod, tuple(pod["containers"]), tuple(pod.get("initContainers", ())))
 
 
 def _operated(name: str, spec: Mapping[str, Any]) -> Workload:
@@ -69,7 +81,7 @@ def broken(workload: Workload, *, by_digest: bool = True) -> Iterator[tuple[str,
     yield from _pod_rules(workload)
     for container in (*workload.containers, *workload.init_containers):
         yield from _container_rules(container, by_digest=by_digest)
-    for container in workload.containers:
+    for container in workload.lasting:
         missing = [probe for probe in PROBES if probe not in container]
         if container.get("ports") and missing:
             yield "probes", f"{container['name']} serves a port and has no {', '.join(missing)}"

@@ -1,9 +1,10 @@
 """Runs helm, and reads what it renders as strictly as the API server would."""
 
+import copy
 import os
 import subprocess
 from collections.abc import Hashable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,11 @@ import yaml
 REPOSITORY = Path(__file__).parents[2]
 CHARTS = tuple(sorted(path.parent.name for path in REPOSITORY.glob("helm/*/Chart.yaml") if path.parent.name != "lib"))
 PROFILES = ("local", "oke", "aks", "gke")
+CLOUDS = PROFILES[1:]
 NAMESPACES = {"monitoring": "monitoring", "logging": "logging"}
+SERVICE_CHARTS = tuple(chart for chart in CHARTS if chart not in NAMESPACES)
 DIGEST = "sha256:" + 64 * "a"
+EXAMPLE_SERVICE = {"service": "a-service", "identifier": "a_service", "revision": "0123abcd"}
 
 Manifest = dict[str, Any]
 
@@ -75,13 +79,42 @@ def run(*command: str | Path, stdin: str = "") -> subprocess.CompletedProcess[st
     )
 
 
-def images_of(values: Mapping[str, Any]) -> dict[str, Any]:
+def read_values(path: Path) -> dict[str, Any]:
+    """A file of values; an empty one holds none."""
+    loaded: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    return loaded
+
+
+def merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Values laid over others as helm does it: maps are merged, everything else is replaced."""
+    result = dict(under)
+    for key, value in over.items():
+        below = result.get(key)
+        result[key] = merged(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
+    return result
+
+
+def library_defaults() -> dict[str, Any]:
+    """What helm/lib exports to every service's chart."""
+    exported: dict[str, Any] = read_values(REPOSITORY / "helm" / "lib" / "values.yaml")["exports"]["defaults"]
+    return exported
+
+
+def chart_values(chart: str) -> dict[str, Any]:
+    """The values that a chart has when none are given."""
+    own = read_values(REPOSITORY / "helm" / chart / "values.yaml")
+    return merged(library_defaults(), own) if chart in SERVICE_CHARTS else own
+
+
+def images_of(chart: str) -> dict[str, Any]:
     """Values that give every image of a chart a digest, as the pipeline does."""
-    if "image" in values:
-        return {"image": {"repository": "registry:5000/sluice/service", "digest": DIGEST}}
-    return {
-        "images": {name: {"repository": f"registry:5000/sluice/{name}", "digest": DIGEST} for name in values["images"]}
-    }
+
+    def by_digest(name: str) -> dict[str, str]:
+        return {"repository": f"registry:5000/sluice/{name}", "digest": DIGEST}
+
+    if chart in NAMESPACES:
+        return {"images": {name: by_digest(name) for name in chart_values(chart)["images"]}}
+    return {"image": by_digest("service"), "dapr": {"image": by_digest("daprd")}}
 
 
 @dataclass(frozen=True)
@@ -90,6 +123,7 @@ class Helm:
 
     program: Path
     charts: Path
+    rendered: dict[tuple[str, ...], list[Manifest]] = field(default_factory=dict)
 
     def template(self, chart: str, profile: str, *arguments: str, images: bool = True) -> str:
         """Render a chart; raises AssertionError with helm's own words when it refuses."""
@@ -108,23 +142,35 @@ class Helm:
             command += ["--values", folder / f"values-{profile}.yaml"]
         if images:
             file = self.charts / f"images-{chart}.yaml"
-            values = yaml.safe_load((folder / "values.yaml").read_text(encoding="utf-8"))
-            file.write_text(yaml.safe_dump(images_of(values)), encoding="utf-8")
+            file.write_text(yaml.safe_dump(images_of(chart)), encoding="utf-8")
             command += ["--values", file]
         return run(*command, *arguments)
 
     def manifests(self, chart: str, profile: str, *arguments: str) -> list[Manifest]:
-        """What a chart renders to, parsed."""
-        return documents(self.template(chart, profile, *arguments))
+        """What a chart renders to, parsed; a copy that the caller may change. Rendered once for each question."""
+        question = (chart, profile, *arguments)
+        if question not in self.rendered:
+            self.rendered[question] = documents(self.template(*question))
+        return copy.deepcopy(self.rendered[question])
 
 
 def fixture_manifests() -> Iterator[tuple[str, Manifest]]:
-    """Each manifest under k8s-fixtures, with its file; kind's and kustomize's own files are not manifests."""
-    root = REPOSITORY / "k8s-fixtures"
-    for path in sorted(root.rglob("*.yaml")):
-        if path.name != "kustomization.yaml" and "kind" not in path.relative_to(root).parts:
-            for manifest in documents(path.read_text(encoding="utf-8")):
+    """Each manifest under k8s-fixtures, with its file; kustomize's own files are not manifests.
+
+    What the pipeline fills in for each service (each-service.yaml) is filled in for a service of an awkward name.
+    """
+    for path in sorted((REPOSITORY / "k8s-fixtures").rglob("*.yaml")):
+        if path.name != "kustomization.yaml":
+            text = path.read_text(encoding="utf-8")
+            for name, value in EXAMPLE_SERVICE.items():
+                text = text.replace(f"${{{name}}}", value)
+            for manifest in documents(text):
                 yield str(path.relative_to(REPOSITORY)), manifest
+
+
+def of_kind(manifests: list[Manifest], kind: str) -> list[Manifest]:
+    """The manifests of one kind."""
+    return [manifest for manifest in manifests if manifest["kind"] == kind]
 
 
 def title(manifest: Manifest) -> str:

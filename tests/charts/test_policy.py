@@ -1,6 +1,6 @@
 """Every workload keeps the policy, or is a listed exception that is really needed."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pytest
 
@@ -92,6 +92,21 @@ def test_the_policy_refuses_what_is_wrong(pod: dict[str, object], container: dic
     assert rule in {name for name, _ in broken(workload)}
 
 
+SILENT = {key: value for key, value in CONTAINER.items() if key != "readinessProbe"}
+
+
 def test_the_policy_wants_probes_and_labels() -> None:
-    silent = {key: value for key, value in CONTAINER.items() if key != "readinessProbe"}
-    assert {rule for rule, _ in broken(Workload("example", {}, POD, (silent,), ()))} == {"probes", "labels"}
+    assert {rule for rule, _ in broken(Workload("example", {}, POD, (SILENT,), ()))} == {"probes", "labels"}
+
+
+def test_a_native_sidecar_is_held_to_what_a_container_is() -> None:
+    """Its image, its rights and its limits as every init container's, and its probes since it goes on."""
+
+    def found(sidecar: Mapping[str, object]) -> set[str]:
+        pod = Workload("example", LABELS, POD, (CONTAINER,), ({**sidecar, "restartPolicy": "Always"},))
+        return {rule for rule, _ in broken(pod)}
+
+    assert found(CONTAINER) == set()
+    assert found(SILENT) == {"probes"}
+    assert found(CONTAINER | {"image": "registry/daprd:1.16", "resources": {}}) == {"digest", "resources"}
+    assert list(broken(Workload("example", LABELS, POD, (CONTAINER,), (SILENT,)))) == []  # a migration ends

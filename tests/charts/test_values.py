@@ -2,23 +2,31 @@
 
 import json
 import re
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from .rendering import CHARTS, DIGEST, PROFILES, REPOSITORY, Helm
+from .rendering import (
+    CHARTS,
+    CLOUDS,
+    DIGEST,
+    REPOSITORY,
+    SERVICE_CHARTS,
+    Helm,
+    chart_values,
+    library_defaults,
+    read_values,
+    run,
+)
 
-CLOUDS = tuple(profile for profile in PROFILES if profile != "local")
-SERVICE_CHARTS = tuple(chart for chart in CHARTS if chart not in {"monitoring", "logging"})
-FREE_KEYS = {"environment", "externalLabels"}  # maps whose keys the user chooses
+FREE_KEYS = {"environment", "externalLabels", "ingress", "egress", "peer"}  # maps whose keys the user chooses
 
 
-def values(chart: str, profile: str = "local") -> dict[str, Any]:
-    name = "values.yaml" if profile == "local" else f"values-{profile}.yaml"
-    loaded: dict[str, Any] = yaml.safe_load((REPOSITORY / "helm" / chart / name).read_text(encoding="utf-8"))
-    return loaded
+def profile_values(chart: str, profile: str) -> dict[str, Any]:
+    return read_values(REPOSITORY / "helm" / chart / f"values-{profile}.yaml")
 
 
 def leaves(value: dict[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -33,18 +41,34 @@ def image_paths() -> list[tuple[str, str]]:
     """Each image of each chart, as (chart, its place in the values)."""
     found: list[tuple[str, str]] = []
     for chart in CHARTS:
-        images = values(chart).get("images")
-        found += [(chart, f"images.{name}") for name in images] if images else [(chart, "image")]
+        images = chart_values(chart).get("images")
+        found += [(chart, f"images.{name}") for name in images or ()]
+        found += [] if images else [(chart, "image"), (chart, "dapr.image")]
     return found
 
 
 @pytest.mark.parametrize("chart", CHARTS)
 def test_a_misspelt_value_is_refused_by_name(helm: Helm, chart: str) -> None:
-    first_map = next(key for key, value in values(chart).items() if isinstance(value, dict) and value)
-    for path in ("misspelt", f"{first_map}.misspelt"):
+    maps = [key for key, value in chart_values(chart).items() if isinstance(value, dict) and key not in FREE_KEYS]
+    assert len(maps) >= 3
+    for path in ("misspelt", *(f"{key}.misspelt" for key in maps)):
         result = helm.try_template(chart, "local", "--set", f"{path}=1")
         assert result.returncode != 0
         assert "'misspelt' not allowed" in result.stderr
+
+
+def test_what_the_library_exports_is_held_to_the_schema_too(helm: Helm, tmp_path: Path) -> None:
+    """The schema sees the values as they are merged: neither a default nor what takes one away gets around it."""
+    charts = tmp_path / "helm"
+    shutil.copytree(helm.charts, charts, symlinks=True, ignore=shutil.ignore_patterns("charts"))
+    defaults = charts / "lib" / "values.yaml"
+    defaults.write_text(defaults.read_text(encoding="utf-8").replace("startupSeconds:", "startUpSeconds:"))
+    assert run(helm.program, "dependency", "build", charts / "backend").returncode == 0
+    result = Helm(helm.program, charts).try_template("backend", "local")
+    assert result.returncode != 0
+    assert "'startUpSeconds' not allowed" in result.stderr
+    result = helm.try_template("backend", "local", "--set", "autoscaling=null")
+    assert "missing property 'autoscaling'" in result.stderr
 
 
 @pytest.mark.parametrize("key", ["repository", "digest"])
@@ -80,21 +104,48 @@ def test_a_schema_knows_every_key_of_its_values(chart: str) -> None:
                 yield from open_objects(inner, f"{path}/{key}")
 
     assert sorted(open_objects(schema, "")) == ["/properties/global", "/properties/lib"]
-    assert set(values(chart)) == set(schema["properties"]) - {"global", "lib"}
+    assert set(chart_values(chart)) == set(schema["properties"]) - {"global", "lib"}
 
 
 @pytest.mark.parametrize("profile", CLOUDS)
 @pytest.mark.parametrize("chart", CHARTS)
 def test_a_profile_holds_overrides_only(chart: str, profile: str) -> None:
-    defaults = dict(leaves(values(chart)))
-    for path, value in leaves(values(chart, profile)):
+    base = library_defaults() if chart in SERVICE_CHARTS else chart_values(chart)
+    defaults = dict(leaves(base))
+    for path, value in leaves(profile_values(chart, profile)):
         if FREE_KEYS.isdisjoint(path):
             assert path in defaults, f"values-{profile}.yaml: {'.'.join(path)} overrides nothing"
             assert defaults[path] != value, f"values-{profile}.yaml: {'.'.join(path)} repeats the default"
 
 
 @pytest.mark.parametrize("chart", SERVICE_CHARTS)
+def test_a_services_values_hold_overrides_only(chart: str) -> None:
+    defaults = dict(leaves(library_defaults()))
+    for path, value in leaves(read_values(REPOSITORY / "helm" / chart / "values.yaml")):
+        assert defaults.get(path) != value, f"{chart}/values.yaml: {'.'.join(path)} repeats the library's default"
+
+
+@pytest.mark.parametrize("profile", CLOUDS)
+@pytest.mark.parametrize("chart", SERVICE_CHARTS)
+def test_a_services_profile_has_all_that_the_clouds_services_share(chart: str, profile: str) -> None:
+    """A chart's profile is a link to the common one, or holds the same and more."""
+    common = read_values(REPOSITORY / "helm" / "lib" / "profiles" / f"{profile}.yaml")
+    own = dict(leaves(profile_values(chart, profile)))
+    assert {path: own.get(path) for path, _ in leaves(common)} == dict(leaves(common))
+
+
+@pytest.mark.parametrize("chart", CHARTS)
+def test_the_suites_values_fit_the_chart(helm: Helm, chart: str) -> None:
+    name = "service" if chart in SERVICE_CHARTS else chart
+    file = REPOSITORY / "tests" / "e2e" / "values" / f"{name}.yaml"
+    if file.exists():
+        assert helm.template(chart, "local", "--values", str(file)) != helm.template(chart, "local")
+
+
+@pytest.mark.parametrize("chart", SERVICE_CHARTS)
 def test_a_service_chart_is_thin(chart: str) -> None:
     """A service's templates only name those of helm/lib: what one service gains, all gain."""
-    for template in sorted((REPOSITORY / "helm" / chart / "templates").iterdir()):
+    folder = REPOSITORY / "helm" / chart
+    for template in sorted((folder / "templates").iterdir()):
         assert re.fullmatch(r'\{\{ include "lib\.[a-z]+" \. \}\}\n', template.read_text(encoding="utf-8")), template
+    assert (folder / "values.schema.json").readlink() == Path("../lib/service.schema.json")

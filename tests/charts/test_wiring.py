@@ -1,11 +1,23 @@
 """Names meet: Services find pods and ports, monitors find Services and ports, mounts find their volumes."""
 
+import tomllib
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
+import yaml
 
 from .policy import workloads
-from .rendering import CHARTS, Helm, Manifest
+from .rendering import (
+    CHARTS,
+    REPOSITORY,
+    SERVICE_CHARTS,
+    Helm,
+    chart_values,
+    fixture_manifests,
+    library_defaults,
+    of_kind,
+)
 
 # Ports of the pods that the operator makes, and the labels that it gives them.
 OPERATED = {
@@ -28,16 +40,11 @@ STABLE_NAMES = {
         ("prometheus-operator", 8080),
     },
     "logging": {("loki", 3100)},
-    "backend": {("backend", 8000)},
-}
+} | {chart: {(chart, 8000), (chart, 9090)} for chart in SERVICE_CHARTS}
 
 
 def matches(selector: Mapping[str, str], labels: Mapping[str, str]) -> bool:
     return selector.items() <= labels.items()
-
-
-def of_kind(manifests: list[Manifest], kind: str) -> list[Manifest]:
-    return [manifest for manifest in manifests if manifest["kind"] == kind]
 
 
 @pytest.mark.parametrize("chart", CHARTS)
@@ -45,7 +52,7 @@ def test_every_service_finds_its_pods_and_their_ports(helm: Helm, chart: str) ->
     manifests = helm.manifests(chart, "local")
     pods = {
         workload.name: (
-            {port["name"] for container in workload.containers for port in container.get("ports", ())},
+            {port["name"] for container in workload.lasting for port in container.get("ports", ())},
             workload.labels,
         )
         for workload in workloads(manifests)
@@ -129,3 +136,39 @@ def test_without_the_operators_crds_logging_has_no_monitors(helm: Helm) -> None:
     manifests = helm.manifests("logging", "local", "--set", "serviceMonitor.enabled=false")
     assert of_kind(manifests, "ServiceMonitor") == []
     assert of_kind(manifests, "StatefulSet")
+
+
+def test_the_sidecars_components_are_where_the_charts_look_for_them() -> None:
+    """The ConfigMap that the charts mount, the component that the services publish to, the broker that is opened."""
+    folder = REPOSITORY / "k8s-fixtures" / "dapr"
+    defaults = library_defaults()["dapr"]
+    (generated,) = yaml.safe_load((folder / "kustomization.yaml").read_text(encoding="utf-8"))["configMapGenerator"]
+    assert generated["name"] == defaults["components"]
+    assert generated["options"] == {"disableNameSuffixHash": True}
+    assert sorted(generated["files"]) == sorted(f"components/{path.name}" for path in (folder / "components").iterdir())
+    components = [each for path, each in fixture_manifests() if path.startswith("k8s-fixtures/dapr/components/")]
+    assert {each["apiVersion"] for each in components} == {"dapr.io/v1alpha1"}
+    pubsub = next(each for each in components if each["metadata"]["name"] == defaults["pubsub"])
+    settings = {item["name"]: item["value"] for item in pubsub["spec"]["metadata"]}
+    host, _, port = settings["brokers"].partition(":")
+    assert defaults["peer"] == {"app": host, "ports": [int(port)]}
+
+
+def test_the_database_is_the_pods_that_the_network_policies_open() -> None:
+    database = library_defaults()["database"]
+    services = {each["metadata"]["name"]: each for _, each in fixture_manifests() if each["kind"] == "Service"}
+    service = services[database["host"]]
+    assert service["spec"]["selector"] == {"app.kubernetes.io/name": database["peer"]["app"]}
+    assert [port["port"] for port in service["spec"]["ports"]] == [database["port"]]
+
+
+@pytest.mark.parametrize("file", sorted(REPOSITORY.glob("services/*/service.toml")), ids=lambda file: file.parent.name)
+def test_a_chart_has_on_what_its_service_requires(file: Path) -> None:
+    """What service.toml requires is there when the chart is installed, and nothing else is."""
+    service = tomllib.loads(file.read_text(encoding="utf-8"))["service"]
+    chart = service["chart"].removeprefix("helm/")
+    assert yaml.safe_load((REPOSITORY / service["chart"] / "Chart.yaml").read_text(encoding="utf-8"))["name"] == chart
+    values = chart_values(chart)
+    assert values["port"] == service["port"]
+    assert values["database"]["enabled"] == ("postgresql" in service["requires"])
+    assert values["dapr"]["enabled"] == ("dapr" in service["requires"])

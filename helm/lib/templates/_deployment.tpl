@@ -1,13 +1,14 @@
 {{- define "lib.deployment" -}}
+{{- $sidecar := and .Values.dapr.enabled (eq .Values.dapr.mode "sidecar") -}}
+{{- $migrate := and .Values.database.enabled .Values.migrations.enabled -}}
 apiVersion: apps/v1
 kind: Deployment
 metadata:
-  name: {{ .Chart.Name }}
-  namespace: {{ .Release.Namespace }}
-  labels:
-    {{- include "lib.labels" . | nindent 4 }}
+  {{- include "lib.metadata" . | nindent 2 }}
 spec:
-  replicas: {{ .Values.replicas }}
+  {{- if not .Values.autoscaling.enabled }}
+  replicas: {{ .Values.autoscaling.minReplicas }}
+  {{- end }}
   revisionHistoryLimit: 3
   progressDeadlineSeconds: {{ .Values.progressDeadlineSeconds }}
   strategy:
@@ -23,33 +24,36 @@ spec:
       labels:
         {{- include "lib.labels" . | nindent 8 }}
       annotations:
-        checksum/environment: {{ include "lib.environment" . | sha256sum }}
+        checksum/environment: {{ include "lib.variables" . | sha256sum }}
         kubectl.kubernetes.io/default-container: {{ .Chart.Name }}
-        prometheus.io/scrape: "true"
-        prometheus.io/port: {{ .Values.port | quote }}
-        prometheus.io/path: /metrics
+        {{- if $sidecar }}
+        checksum/sidecar: {{ include "lib.sidecarconfiguration" . | sha256sum }}
+        {{- else if .Values.dapr.enabled }}
+        {{- include "lib.daprAnnotations" . | nindent 8 }}
+        {{- end }}
     spec:
-      serviceAccountName: {{ .Chart.Name }}
-      automountServiceAccountToken: false
-      enableServiceLinks: false
+      {{- include "lib.podSpec" . | nindent 6 }}
       terminationGracePeriodSeconds: {{ .Values.terminationGracePeriodSeconds }}
-      securityContext:
-        {{- include "lib.podSecurityContext" 65532 | nindent 8 }}
-      {{- include "lib.imagePullSecrets" . | indent 6 }}
-      {{- if gt (int .Values.replicas) 1 }}
       topologySpreadConstraints:
+        {{- range list "kubernetes.io/hostname" "topology.kubernetes.io/zone" }}
         - maxSkew: 1
-          topologyKey: kubernetes.io/hostname
+          topologyKey: {{ . }}
           whenUnsatisfiable: ScheduleAnyway
           labelSelector:
             matchLabels:
-              {{- include "lib.selectorLabels" . | nindent 14 }}
-      {{- end }}
-      {{- if and .Values.database.enabled .Values.migrations.enabled }}
+              {{- include "lib.selectorLabels" $ | nindent 14 }}
+        {{- end }}
+      {{- if or $migrate $sidecar }}
+      # In this order: the migration needs no sidecar, the service finds it listening.
       initContainers:
+        {{- if $migrate }}
         - name: migrate
           args: [migrate]
           {{- include "lib.container" . | nindent 10 }}
+        {{- end }}
+        {{- if $sidecar }}
+        {{- include "lib.daprd" . | nindent 8 }}
+        {{- end }}
       {{- end }}
       containers:
         - name: {{ .Chart.Name }}
@@ -67,34 +71,52 @@ spec:
         - name: tmp
           emptyDir:
             sizeLimit: 64Mi
-        {{- if .Values.database.enabled }}
-        - name: database
+        {{- range $folder, $item := include "lib.secrets" . | fromYaml }}
+        - name: {{ $folder }}
           secret:
-            secretName: {{ .Values.database.passwordSecret }}
+            secretName: {{ $item.secret }}
             defaultMode: 0440
             items:
-              - key: {{ .Values.database.passwordKey }}
-                path: password
+              - key: {{ $item.key }}
+                path: {{ $item.file }}
         {{- end }}
+        {{- if $sidecar }}
+        {{- include "lib.daprdVolumes" . | nindent 8 }}
+        {{- end }}
+{{- end -}}
+
+{{/* What every pod of a service has, that of its test too. */}}
+{{- define "lib.podSpec" -}}
+serviceAccountName: {{ .Chart.Name }}
+automountServiceAccountToken: false
+enableServiceLinks: false
+securityContext:
+  {{- include "lib.podSecurityContext" 65532 | nindent 2 }}
+{{- include "lib.imagePullSecrets" . }}
 {{- end -}}
 
 {{/* What the service's container and its migration have in common. */}}
 {{- define "lib.container" -}}
-image: {{ include "lib.image" (dict "root" . "component" .Chart.Name "path" "image" "image" .Values.image) }}
-imagePullPolicy: IfNotPresent
+{{ include "lib.program" . }}
 envFrom:
   - configMapRef:
       name: {{ .Chart.Name }}
+volumeMounts:
+  - name: tmp
+    mountPath: /tmp
+  {{- range $folder, $_ := include "lib.secrets" . | fromYaml }}
+  - name: {{ $folder }}
+    mountPath: /etc/secrets/{{ $folder }}
+    readOnly: true
+  {{- end }}
+{{- end -}}
+
+{{/* The service's own image, and what it may take. */}}
+{{- define "lib.program" -}}
+image: {{ include "lib.image" (dict "root" . "component" .Chart.Name "path" "image" "image" .Values.image) }}
+imagePullPolicy: IfNotPresent
 resources:
   {{- toYaml .Values.resources | nindent 2 }}
 securityContext:
   {{- include "lib.containerSecurityContext" . | nindent 2 }}
-volumeMounts:
-  - name: tmp
-    mountPath: /tmp
-  {{- if .Values.database.enabled }}
-  - name: database
-    mountPath: /etc/secrets/database
-    readOnly: true
-  {{- end }}
 {{- end -}}

@@ -1,15 +1,21 @@
 {{/* The labels of a service's objects and pods. */}}
 {{- define "lib.labels" -}}
 {{ include "lib.selectorLabels" . }}
+{{ include "lib.commonLabels" . }}
+{{- end -}}
+
+{{/* Those that say which pod is meant. */}}
+{{- define "lib.selectorLabels" -}}
+app.kubernetes.io/name: {{ .Chart.Name }}
+{{- end -}}
+
+{{/* Those that a pod has which is not the service's own, such as its test's. */}}
+{{- define "lib.commonLabels" -}}
 app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | default .Chart.Version | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 app.kubernetes.io/part-of: sluice
 service: {{ .Chart.Name }}
-{{- end -}}
-
-{{- define "lib.selectorLabels" -}}
-app.kubernetes.io/name: {{ .Chart.Name }}
 {{- end -}}
 
 {{/*

@@ -2,10 +2,7 @@
 apiVersion: v1
 kind: Service
 metadata:
-  name: {{ .Chart.Name }}
-  namespace: {{ .Release.Namespace }}
-  labels:
-    {{- include "lib.labels" . | nindent 4 }}
+  {{- include "lib.metadata" . | nindent 2 }}
 spec:
   selector:
     {{- include "lib.selectorLabels" . | nindent 4 }}
@@ -13,17 +10,11 @@ spec:
     - name: http
       port: {{ .Values.port }}
       targetPort: http
-{{- end -}}
-
-{{- define "lib.serviceaccount" -}}
-apiVersion: v1
-kind: ServiceAccount
-metadata:
-  name: {{ .Chart.Name }}
-  namespace: {{ .Release.Namespace }}
-  labels:
-    {{- include "lib.labels" . | nindent 4 }}
-automountServiceAccountToken: false
+    {{- if .Values.dapr.enabled }}
+    - name: dapr-metrics
+      port: 9090
+      targetPort: dapr-metrics
+    {{- end }}
 {{- end -}}
 
 {{- define "lib.servicemonitor" -}}
@@ -31,37 +22,29 @@ automountServiceAccountToken: false
 apiVersion: monitoring.coreos.com/v1
 kind: ServiceMonitor
 metadata:
-  name: {{ .Chart.Name }}
-  namespace: {{ .Release.Namespace }}
-  labels:
-    {{- include "lib.labels" . | nindent 4 }}
+  {{- include "lib.metadata" . | nindent 2 }}
 spec:
   selector:
     matchLabels:
       {{- include "lib.selectorLabels" . | nindent 6 }}
+  sampleLimit: 5000  # a label that grows without bounds costs this scrape, and not Prometheus
   endpoints:
     - port: http
       path: /metrics
       {{- with .Values.serviceMonitor.interval }}
       interval: {{ . }}
       {{- end }}
-{{- end -}}
-{{- end -}}
-
-{{/* With more than one replica, a drained node leaves one serving. */}}
-{{- define "lib.poddisruptionbudget" -}}
-{{- if gt (int .Values.replicas) 1 -}}
-apiVersion: policy/v1
-kind: PodDisruptionBudget
-metadata:
-  name: {{ .Chart.Name }}
-  namespace: {{ .Release.Namespace }}
-  labels:
-    {{- include "lib.labels" . | nindent 4 }}
-spec:
-  minAvailable: 1
-  selector:
-    matchLabels:
-      {{- include "lib.selectorLabels" . | nindent 6 }}
+    {{- if .Values.dapr.enabled }}
+    - port: dapr-metrics
+      path: /metrics
+      {{- with .Values.serviceMonitor.interval }}
+      interval: {{ . }}
+      {{- end }}
+      relabelings:
+        # `service` stays the service's: the job tells the two apart, so that a sidecar that is up never stands for it.
+        - action: replace
+          targetLabel: job
+          replacement: dapr
+    {{- end }}
 {{- end -}}
 {{- end -}}
