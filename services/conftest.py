@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 SERVICES = Path(__file__).parent
 
-for source in sorted(SERVICES.glob("*/src")):
+for source in (*sorted(SERVICES.glob("*/src")), SERVICES / "_testkit"):
     sys.path.insert(0, str(source))
+    for package in source.glob("*/__init__.py"):
+        # pytest names a test module after its path (backend.tests.test_x) and would put an empty module in the place
+        # of a package of that name which is not loaded yet.
+        importlib.import_module(package.parent.name)
+
+from testkit import contracts  # noqa: E402
+from testkit.postgresql import Postgresql, binaries, server  # noqa: E402
+from testkit.tokens import Keys  # noqa: E402
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -22,3 +32,27 @@ def pytest_configure(config: pytest.Config) -> None:
 def anyio_backend() -> str:
     """Run async tests on asyncio alone: SQLAlchemy and uvicorn know no other."""
     return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def published_events_keep_to_their_schemas() -> Iterator[None]:
+    """Fail a test in which a service published what its schema does not allow."""
+    contracts.VIOLATIONS.clear()
+    yield
+    assert contracts.VIOLATIONS == []
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Postgresql]:
+    """A PostgreSQL server for the session."""
+    programs = binaries()
+    if programs is None:
+        pytest.skip("PostgreSQL is not installed (no initdb on PATH): nothing was proven on a real database")
+    with server(programs) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def keys() -> Keys:
+    """The key pair that users' tokens are signed with."""
+    return Keys()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from sqlalchemy import text
 
@@ -14,12 +14,15 @@ from backend.service import MIGRATIONS, build
 from backend.settings import BackendSettings
 from servicekit.database import create_engine
 from servicekit.migrate import MigrationError, lock_key, migrate
+from testkit.events import KeptPublisher
+from testkit.postgresql import Postgresql
 
 pytestmark = [pytest.mark.anyio, pytest.mark.contract]
 
 TASKS = "/api/v1/tasks"
-ANN = {"X-User-ID": "ann"}
 DEADLINE_SECONDS = 30
+
+Reach = Callable[..., BackendSettings]
 
 
 async def execute(settings: BackendSettings, statement: str) -> list[Any]:
@@ -33,25 +36,35 @@ async def execute(settings: BackendSettings, statement: str) -> list[Any]:
     return found
 
 
-async def new_database(postgresql: Any, name: str, **values: object) -> BackendSettings:
+@pytest.fixture
+def reach(postgresql: Postgresql, settings_of: Any) -> Reach:
+    """Make settings that reach one of the server's databases."""
+
+    def make(database: str = "postgres", **values: object) -> BackendSettings:
+        settings: BackendSettings = settings_of(**(postgresql.address(database) | values))
+        return settings
+
+    return make
+
+
+async def new_database(reach: Reach, name: str, **values: object) -> BackendSettings:
     """Create an empty database and return the settings that reach it."""
-    await execute(postgresql.settings(), f"CREATE DATABASE {name}")
-    settings: BackendSettings = postgresql.settings(name, **values)
-    return settings
+    await execute(reach(), f"CREATE DATABASE {name}")
+    return reach(name, **values)
 
 
-async def test_replicas_that_start_together_migrate_once(postgresql: Any) -> None:
-    settings = await new_database(postgresql, "together")
+async def test_replicas_that_start_together_migrate_once(reach: Reach) -> None:
+    settings = await new_database(reach, "together")
     async with asyncio.timeout(DEADLINE_SECONDS), asyncio.TaskGroup() as group:
         for _ in range(4):
             group.create_task(migrate(settings, service="backend", scripts=MIGRATIONS))
-    assert await execute(settings, "SELECT version_num FROM alembic_version") == ["0001"]
+    assert await execute(settings, "SELECT version_num FROM alembic_version") == ["0002"]
     locks = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"
     assert await execute(settings, locks) == [0], "the lock was given back"
 
 
-async def test_a_lock_that_is_never_given_back_is_the_reported_cause(postgresql: Any) -> None:
-    settings = await new_database(postgresql, "locked", migration_timeout_seconds=0.6)
+async def test_a_lock_that_is_never_given_back_is_the_reported_cause(reach: Reach) -> None:
+    settings = await new_database(reach, "locked", migration_timeout_seconds=0.6)
     engine = create_engine(settings, application="tests", pooled=False)
     async with engine.connect() as holder:
         await holder.execute(text("SELECT pg_advisory_lock(:key)"), {"key": lock_key("backend")})
@@ -61,36 +74,32 @@ async def test_a_lock_that_is_never_given_back_is_the_reported_cause(postgresql:
     await migrate(settings, service="backend", scripts=MIGRATIONS)
 
 
-async def test_migrating_waits_for_a_database_that_comes_late(postgresql: Any) -> None:
-    settings = postgresql.settings("late")
+async def test_migrating_waits_for_a_database_that_comes_late(reach: Reach) -> None:
+    settings = reach("late")
     waiting = asyncio.create_task(migrate(settings, service="backend", scripts=MIGRATIONS))
     attempted = "SELECT count(*) FROM pg_stat_database"
-    await execute(postgresql.settings(), attempted)
+    await execute(reach(), attempted)
     assert not waiting.done()
-    await new_database(postgresql, "late")
+    await new_database(reach, "late")
     async with asyncio.timeout(DEADLINE_SECONDS):
         await waiting
     assert await execute(settings, "SELECT count(*) FROM tasks") == [0]
 
 
-async def test_a_wrong_password_is_the_reported_cause_without_the_password(postgresql: Any, tmp_path: Path) -> None:
+async def test_a_wrong_password_is_the_reported_cause_without_the_password(reach: Reach, tmp_path: Path) -> None:
     wrong = tmp_path / "password"
     wrong.write_text("not-the-password")
-    settings = postgresql.settings(database_password_file=wrong, migration_timeout_seconds=0.6)
+    settings = reach(database_password_file=wrong, migration_timeout_seconds=0.6)
     with pytest.raises(MigrationError, match="password authentication failed") as caught:
         await migrate(settings, service="backend", scripts=MIGRATIONS)
     assert "not-the-password" not in str(caught.value)
 
 
-async def test_a_restart_is_a_503_and_then_forgotten(postgresql: Any) -> None:
-    settings = await new_database(postgresql, "restarted", readiness_timeout_seconds=5)
+async def test_a_restart_is_a_503_and_then_forgotten(postgresql: Postgresql, reach: Reach, client_of: Any) -> None:
+    settings = await new_database(reach, "restarted", readiness_timeout_seconds=5)
     await migrate(settings, service="backend", scripts=MIGRATIONS)
-    service = build(settings)
-    transport = httpx.ASGITransport(service.app)
-    async with (
-        service.app.router.lifespan_context(service.app),
-        httpx.AsyncClient(transport=transport, base_url="http://backend", headers={"X-User-ID": "ann"}) as client,
-    ):
+    service = build(settings, KeptPublisher())
+    async with service.app.router.lifespan_context(service.app), client_of(service) as client:
         path = (await client.post(TASKS, json={"title": "kept", "tags": ["a"]})).headers["location"]
         await asyncio.to_thread(postgresql.stop)
         try:
@@ -110,28 +119,24 @@ async def test_a_restart_is_a_503_and_then_forgotten(postgresql: Any) -> None:
         assert (await client.get(path)).status_code == 200, "a restart between two requests goes unnoticed"
 
 
-async def test_stopping_closes_the_pool(postgresql: Any) -> None:
-    settings = await new_database(postgresql, "stopped")
+async def test_stopping_closes_the_pool(reach: Reach, client_of: Any) -> None:
+    settings = await new_database(reach, "stopped")
     await migrate(settings, service="backend", scripts=MIGRATIONS)
-    service = build(settings)
+    service = build(settings, KeptPublisher())
     sessions = "SELECT count(*) FROM pg_stat_activity WHERE datname = 'stopped' AND application_name = 'backend'"
-    transport = httpx.ASGITransport(service.app)
-    async with (
-        service.app.router.lifespan_context(service.app),
-        httpx.AsyncClient(transport=transport, base_url="http://backend", headers=ANN, trust_env=False) as client,
-    ):
+    async with service.app.router.lifespan_context(service.app), client_of(service) as client:
         assert (await client.get(TASKS)).status_code == 200
-        assert await execute(postgresql.settings(), sessions) == [1]
+        assert await execute(reach(), sessions) == [1]
     async with asyncio.timeout(DEADLINE_SECONDS):
-        while await execute(postgresql.settings(), sessions) != [0]:
+        while await execute(reach(), sessions) != [0]:
             pass  # the server ends a session a moment after its connection
 
 
-async def test_a_rotated_password_serves_the_next_connection(postgresql: Any, tmp_path: Path) -> None:
+async def test_a_rotated_password_serves_the_next_connection(reach: Reach, tmp_path: Path) -> None:
     secret = tmp_path / "password"
     secret.write_text("one")
-    await execute(postgresql.settings(), "CREATE ROLE rotated LOGIN PASSWORD 'one'")
-    settings = postgresql.settings(database_user="rotated", database_password_file=secret)
+    await execute(reach(), "CREATE ROLE rotated LOGIN PASSWORD 'one'")
+    settings = reach(database_user="rotated", database_password_file=secret)
     engine = create_engine(settings, application="tests", pooled=False)
 
     async def whoami() -> str:
@@ -139,22 +144,18 @@ async def test_a_rotated_password_serves_the_next_connection(postgresql: Any, tm
             return str((await connection.execute(text("SELECT current_user"))).scalar_one())
 
     assert await whoami() == "rotated"
-    await execute(postgresql.settings(), "ALTER ROLE rotated PASSWORD 'two'")
+    await execute(reach(), "ALTER ROLE rotated PASSWORD 'two'")
     secret.write_text("two")
     assert await whoami() == "rotated"
     await engine.dispose()
 
 
-async def test_statements_that_take_too_long_are_a_503(postgresql: Any) -> None:
-    settings = await new_database(postgresql, "slow", database_statement_timeout_seconds=0.3)
+async def test_statements_that_take_too_long_are_a_503(reach: Reach, client_of: Any) -> None:
+    settings = await new_database(reach, "slow", database_statement_timeout_seconds=0.3)
     await migrate(settings, service="backend", scripts=MIGRATIONS)
-    service = build(settings)
-    transport = httpx.ASGITransport(service.app)
+    service = build(settings, KeptPublisher())
     blocker = create_engine(settings, application="tests", pooled=False)
-    async with (
-        service.app.router.lifespan_context(service.app),
-        httpx.AsyncClient(transport=transport, base_url="http://backend", headers={"X-User-ID": "ann"}) as client,
-    ):
+    async with service.app.router.lifespan_context(service.app), client_of(service) as client:
         async with blocker.begin() as connection:
             await connection.execute(text("LOCK TABLE tasks IN ACCESS EXCLUSIVE MODE"))
             assert (await client.get(TASKS)).status_code == 503

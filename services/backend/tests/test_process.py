@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,16 +19,20 @@ from typing import Any
 import httpx
 import pytest
 
+from testkit.settings import files_of_secrets
+from testkit.tokens import Keys
+
 DEADLINE_SECONDS = 30
 SERVICES = Path(__file__).parents[2]
-PROVOKED = {"X-User-ID": "ann", "X-Request-ID": "provoked"}
+KEYS = Keys()
 # One client for all: making one reads the machine's certificates, which takes longer than a request.
 HTTP = httpx.Client(trust_env=False, timeout=DEADLINE_SECONDS, limits=httpx.Limits(max_keepalive_connections=0))
 
 
-def environment(database: Path, **values: object) -> dict[str, str]:
+def environment(database: Path, secrets: Path, **values: object) -> dict[str, str]:
     """Return the environment of a backend; nothing of the caller's but its PATH."""
-    return {
+    files = {name.upper(): str(path) for name, path in files_of_secrets(secrets, KEYS).items()}
+    return files | {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": os.pathsep.join(str(source) for source in sorted(SERVICES.glob("*/src"))),
         "PYTHONDONTWRITEBYTECODE": "1",
@@ -70,7 +75,7 @@ def process(migrated_sqlite: Path, tmp_path: Path, port: int) -> Iterator[subpro
     }
     with subprocess.Popen(
         [sys.executable, "-m", "backend"],
-        env=environment(database, **values),
+        env=environment(database, tmp_path, **values),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -93,7 +98,7 @@ def status(port: int, path: str) -> int:
 def slow_request(port: int) -> int:
     """Make a request that takes longer than the drain."""
     url = f"http://127.0.0.1:{port}/faults/delay"
-    headers = {"X-User-ID": "ann", "X-Request-ID": "slow"}
+    headers = KEYS.headers("ann") | {"X-Request-ID": "slow"}
     return HTTP.post(url, params={"seconds": 1.2}, headers=headers).status_code
 
 
@@ -108,7 +113,8 @@ def test_sigterm_lets_requests_finish_and_exits_with_0(process: subprocess.Popen
         slow = pool.submit(slow_request, port)
         until(lambda: established(port), "the slow request is on its way")
         assert status(port, "/healthz") == 200
-        assert HTTP.post(f"http://127.0.0.1:{port}/faults/error?marker=find-me", headers=PROVOKED).status_code == 500
+        provoked = KEYS.headers("ann") | {"X-Request-ID": "provoked"}
+        assert HTTP.post(f"http://127.0.0.1:{port}/faults/error?marker=find-me", headers=provoked).status_code == 500
         process.send_signal(signal.SIGTERM)
         until(lambda: status(port, "/readyz") == 503, "readiness fails while the service still answers")
         assert status(port, "/healthz") == 200, "a draining service is alive"
@@ -130,14 +136,15 @@ def test_sigterm_lets_requests_finish_and_exits_with_0(process: subprocess.Popen
 
 def run(*arguments: str, **values: object) -> tuple[int, list[dict[str, Any]]]:
     """Run the program to its end; return its status and its log."""
-    done = subprocess.run(
-        [sys.executable, "-m", "backend", *arguments],
-        env=environment(Path("unused.db"), **values),
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE_SECONDS,
-        check=False,
-    )
+    with tempfile.TemporaryDirectory() as secrets:
+        done = subprocess.run(
+            [sys.executable, "-m", "backend", *arguments],
+            env=environment(Path("unused.db"), Path(secrets), **values),
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE_SECONDS,
+            check=False,
+        )
     assert not done.stderr
     return done.returncode, lines(done.stdout)
 

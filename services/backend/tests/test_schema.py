@@ -38,8 +38,8 @@ async def test_migrating_twice_changes_nothing(settings: BackendSettings) -> Non
     await migrate(settings, service="backend", scripts=MIGRATIONS)
 
 
-async def test_the_way_back_leaves_nothing(tmp_path: Path) -> None:
-    settings = BackendSettings(database_url=f"sqlite+aiosqlite:///{tmp_path}/tasks.db")
+async def test_the_way_back_leaves_nothing(tmp_path: Path, settings_of: Any) -> None:
+    settings = settings_of(database_url=f"sqlite+aiosqlite:///{tmp_path}/tasks.db")
     engine = create_engine(settings, application="tests", pooled=False)
 
     def there_and_back(connection: Connection) -> list[str]:

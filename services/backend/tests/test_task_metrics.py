@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from backend.service import build
-from backend.settings import BackendSettings
 
 pytestmark = pytest.mark.anyio
 
@@ -52,19 +52,15 @@ async def test_statements_are_timed_by_operation(fresh_client: httpx.AsyncClient
     assert set(counted) == {
         f"{name}{{operation={operation}}}" for operation in ("select", "insert", "update", "delete", "other")
     }
-    assert counted[f"{name}{{operation=insert}}"] == 2
+    assert counted[f"{name}{{operation=insert}}"] == 5, "a task, its tags, and an event for each of three changes"
     assert counted[f"{name}{{operation=update}}"] == 1
     assert counted[f"{name}{{operation=delete}}"] >= 1
     assert counted[f"{name}{{operation=select}}"] == 4, "each read loads a task and its tags; probes are left out"
 
 
-async def test_a_failed_statement_is_timed_too(tmp_path: Path) -> None:
-    service = build(BackendSettings(database_url=f"sqlite+aiosqlite:///{tmp_path}/unmigrated.db"))
-    transport = httpx.ASGITransport(service.app)
-    async with (
-        service.app.router.lifespan_context(service.app),
-        httpx.AsyncClient(transport=transport, base_url="http://backend", headers={"X-User-ID": "ann"}) as client,
-    ):
+async def test_a_failed_statement_is_timed_too(tmp_path: Path, settings_of: Any, client_of: Any) -> None:
+    service = build(settings_of(database_url=f"sqlite+aiosqlite:///{tmp_path}/unmigrated.db"))
+    async with client_of(service) as client:
         response = await client.get(TASKS)
         found = await samples(client)
     assert (response.status_code, response.headers["retry-after"]) == (503, "5")

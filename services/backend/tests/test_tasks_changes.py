@@ -13,7 +13,6 @@ import pytest
 pytestmark = pytest.mark.anyio
 
 TASKS = "/api/v1/tasks"
-BOB = {"X-User-ID": "bob"}
 
 
 async def create(client: httpx.AsyncClient, **content: object) -> dict[str, Any]:
@@ -94,25 +93,25 @@ def _json(content: dict[str, Any]) -> bytes:
     return json.dumps(content).encode()
 
 
-async def test_another_users_task_does_not_exist(client: httpx.AsyncClient) -> None:
+async def test_another_users_task_does_not_exist(client: httpx.AsyncClient, bob: dict[str, str]) -> None:
     path = f"{TASKS}/{(await create(client))['id']}"
     answers = [
-        await client.get(path, headers=BOB),
-        await client.put(path, json={"title": "x"}, headers=BOB),
-        await client.patch(path, json={"title": "x"}, headers=BOB),
-        await client.delete(path, headers=BOB),
-        await client.post(f"{path}/complete", headers=BOB),
-        await client.post(f"{path}/reopen", headers=BOB),
-        await client.get(f"{TASKS}/{uuid.uuid4()}", headers=BOB),
+        await client.get(path, headers=bob),
+        await client.put(path, json={"title": "x"}, headers=bob),
+        await client.patch(path, json={"title": "x"}, headers=bob),
+        await client.delete(path, headers=bob),
+        await client.post(f"{path}/complete", headers=bob),
+        await client.post(f"{path}/reopen", headers=bob),
+        await client.get(f"{TASKS}/{uuid.uuid4()}", headers=bob),
     ]
     assert {answer.status_code for answer in answers} == {404}
     assert {answer.json()["detail"] for answer in answers} == {"There is no such task."}
-    assert (await client.get(TASKS, headers=BOB)).json()["items"] == []
+    assert (await client.get(TASKS, headers=bob)).json()["items"] == []
     assert (await client.get(path)).json()["version"] == 1
 
 
 async def test_no_user_no_answer(client: httpx.AsyncClient) -> None:
-    del client.headers["X-User-ID"]
+    del client.headers["Authorization"]
     assert (await client.get(TASKS)).status_code == 401
     assert (await client.post(TASKS, json={"title": "x"})).status_code == 401
 

@@ -23,14 +23,14 @@ EXAMPLES: list[dict[str, Any]] = [
 
 
 @pytest.fixture
-async def examples(client: httpx.AsyncClient) -> None:
+async def examples(client: httpx.AsyncClient, bob: dict[str, str]) -> None:
     """Store the examples, the second one completed, and one task of another user."""
     for content in EXAMPLES:
         response = await client.post(TASKS, json=content)
         assert response.status_code == 201
     bravo = (await client.get(TASKS, params={"q": "bravo"})).json()["items"][0]
     await client.post(f"{TASKS}/{bravo['id']}/complete")
-    await client.post(TASKS, json={"title": "alpha of bob", "tags": ["home"]}, headers={"X-User-ID": "bob"})
+    await client.post(TASKS, json={"title": "alpha of bob", "tags": ["home"]}, headers=bob)
 
 
 async def titles(client: httpx.AsyncClient, **query: Any) -> list[str]:

@@ -8,6 +8,7 @@ import logging
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -21,9 +22,21 @@ from servicekit.identity import CurrentUser
 from servicekit.logs import configure_logging
 from servicekit.metrics import Metrics
 from servicekit.problems import Problem
-from servicekit.settings import ServiceSettings
+from servicekit.settings import ServiceSettings, TokenSettings
+from testkit.events import KeptPublisher
+from testkit.example import ExampleSettings as EventsSettings
+from testkit.example import create_tables
+from testkit.postgresql import Postgresql
+from testkit.settings import files_of_secrets
+from testkit.tokens import Keys
 
 Lines = Callable[[], list[dict[str, Any]]]
+
+
+class ExampleSettings(ServiceSettings, TokenSettings):
+    """As a service with users has them."""
+
+    service_name: str = "example"
 
 
 class Thing(BaseModel):
@@ -66,9 +79,15 @@ def example_router() -> APIRouter:
 
 
 @pytest.fixture
-def service() -> Service:
+def key_file(keys: Keys, tmp_path: Path) -> Path:
+    """The key set that the example service believes."""
+    return keys.write(tmp_path / "jwks.json")
+
+
+@pytest.fixture
+def service(key_file: Path) -> Service:
     """The example service."""
-    settings = ServiceSettings(service_name="example", max_body_bytes=100)
+    settings = ExampleSettings(token_keys_file=key_file, max_body_bytes=100)
     nested = APIRouter()
     nested.include_router(example_router(), prefix="/nested")
     return create_app(settings, metrics=Metrics(), routers=[example_router(), nested])
@@ -80,6 +99,49 @@ async def client(service: Service) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(service.app)
     async with httpx.AsyncClient(transport=transport, base_url="http://example", trust_env=False) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def event_database(postgresql: Postgresql) -> Postgresql:
+    """The server, with a database for the tests of events."""
+    postgresql.create("events")
+    return postgresql
+
+
+@pytest.fixture
+def events_on(keys: Keys, tmp_path: Path) -> Callable[..., EventsSettings]:
+    """Make settings of a service with events on a database's address."""
+    secrets = files_of_secrets(tmp_path, keys)
+    return lambda **values: EventsSettings.model_validate(secrets | values)
+
+
+@pytest.fixture
+async def on_postgresql(event_database: Postgresql, events_on: Callable[..., EventsSettings]) -> EventsSettings:
+    """Settings of a service with events, with empty tables on PostgreSQL."""
+    settings = events_on(**event_database.address("events"))
+    await create_tables(settings)
+    return settings
+
+
+@pytest.fixture
+async def on_sqlite(tmp_path: Path, events_on: Callable[..., EventsSettings]) -> EventsSettings:
+    """The same on SQLite."""
+    settings = events_on(database_url=f"sqlite+aiosqlite:///{tmp_path}/events.db")
+    await create_tables(settings)
+    return settings
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.contract)])
+def events_settings(request: pytest.FixtureRequest) -> EventsSettings:
+    """The same on each of the two."""
+    settings: EventsSettings = request.getfixturevalue(f"on_{request.param}")
+    return settings
+
+
+@pytest.fixture
+def publisher() -> KeptPublisher:
+    """A broker that keeps what it gets."""
+    return KeptPublisher()
 
 
 @pytest.fixture

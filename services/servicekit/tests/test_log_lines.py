@@ -12,6 +12,8 @@ import httpx
 import pytest
 import structlog
 
+from testkit.tokens import Keys
+
 Lines = Callable[[], list[dict[str, Any]]]
 
 FIELDS = ["timestamp", "level", "service", "message", "request_id", "user_id", "trace_id"]
@@ -19,10 +21,10 @@ TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 
 
 @pytest.mark.anyio
-async def test_a_request_leaves_one_access_line(client: httpx.AsyncClient, lines: Lines) -> None:
+async def test_a_request_leaves_one_access_line(client: httpx.AsyncClient, lines: Lines, keys: Keys) -> None:
     headers = {
+        **keys.headers("ann"),
         "X-Request-ID": "req-1",
-        "X-User-ID": "ann",
         "traceparent": f"00-{TRACE}-00f067aa0ba902b7-01",
     }
     await client.get("/things?q=private", headers=headers)
@@ -57,8 +59,8 @@ async def test_probes_are_not_logged(client: httpx.AsyncClient, lines: Lines) ->
 
 
 @pytest.mark.anyio
-async def test_what_looks_like_a_secret_is_masked(client: httpx.AsyncClient, lines: Lines) -> None:
-    await client.get("/things", headers={"X-User-ID": "ann"})
+async def test_what_looks_like_a_secret_is_masked(client: httpx.AsyncClient, lines: Lines, keys: Keys) -> None:
+    await client.get("/things", headers=keys.headers("ann"))
     line = next(line for line in lines() if line["message"] == "listing")
     assert line["password"] == "***"
     assert line["user_id"] == "ann"

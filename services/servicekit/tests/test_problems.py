@@ -67,19 +67,6 @@ async def test_an_unhandled_error_tells_the_caller_nothing(client: httpx.AsyncCl
     assert "Broken" not in response.text
 
 
-@pytest.mark.parametrize("user", [None, "", "a b", "x" * 65, "ünd"])
-async def test_without_a_good_user_id_the_answer_is_401(client: httpx.AsyncClient, user: str | None) -> None:
-    headers = {} if user is None else {"X-User-ID": user.encode()}
-    response = await client.get("/things", headers=headers)  # type: ignore[arg-type]
-    assert problem(response)["status"] == 401
-    assert response.headers["www-authenticate"]
-
-
-async def test_two_user_ids_are_refused(client: httpx.AsyncClient) -> None:
-    response = await client.get("/things", headers=[("X-User-ID", "ann"), ("X-User-ID", "bob")])
-    assert problem(response)["status"] == 401
-
-
 async def test_a_body_over_the_limit_is_a_413_problem(client: httpx.AsyncClient) -> None:
     body = problem(await client.post("/things", json={"name": "x" * 100}))
     assert (body["status"], body["type"]) == (413, "urn:sluice:problem:body-too-large")

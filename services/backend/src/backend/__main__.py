@@ -1,4 +1,4 @@
-"""`python3 -m backend [serve|migrate]`."""
+"""`python3 -m backend [serve|migrate|check]`."""
 
 import sys
 

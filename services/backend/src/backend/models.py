@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import enum
 import uuid
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
     CheckConstraint,
-    DateTime,
     Dialect,
     ForeignKey,
     Index,
-    MetaData,
     SmallInteger,
     String,
     Text,
@@ -21,6 +19,8 @@ from sqlalchemy import (
     Uuid,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+from servicekit.tables import UtcDateTime, event_tables, new_metadata
 
 
 class Priority(enum.StrEnum):
@@ -52,38 +52,35 @@ class PriorityRank(TypeDecorator[Priority]):
         return None if value is None else list(Priority)[value]
 
 
-class UtcDateTime(TypeDecorator[datetime]):
-    """Stores an instant as UTC; SQLite forgets the zone, so it is put back on reading."""
+class Minutes(TypeDecorator[list[int]]):
+    """Stores a short list of numbers as text, alike on every database."""
 
-    impl = DateTime(timezone=True)
+    impl = String(64)
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Aware datetime → UTC."""
-        return None if value is None else value.astimezone(UTC)
+    def process_bind_param(self, value: list[int] | None, dialect: Dialect) -> Any:
+        """Numbers → text."""
+        return None if value is None else ",".join(str(number) for number in value)
 
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Stored instant → aware datetime in UTC."""
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    def process_result_value(self, value: Any, dialect: Dialect) -> list[int]:
+        """Text → numbers."""
+        return [int(number) for number in value.split(",") if number]
 
 
 class Base(DeclarativeBase):
-    """All tables of the backend; constraints get predictable names, which migrations need."""
+    """All tables of the backend, those of its events included."""
 
-    metadata = MetaData(
-        naming_convention={
-            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-            "ck": "ck_%(table_name)s_%(constraint_name)s",
-            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
-            "pk": "pk_%(table_name)s",
-        }
-    )
+    metadata = new_metadata()
+
+
+event_tables(Base.metadata)
 
 
 class Task(Base):
-    """One user's task; `version` grows with every change and is the ETag."""
+    """One user's task; `version` grows with every change and is the ETag.
+
+    A task with a recurrence is one occurrence of a series: the first has number 1 and is due at `series_start`.
+    """
 
     __tablename__ = "tasks"
 
@@ -94,6 +91,12 @@ class Task(Base):
     due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     priority: Mapped[Priority] = mapped_column(PriorityRank)
     completed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    recurrence: Mapped[str | None] = mapped_column(String(500))
+    timezone: Mapped[str | None] = mapped_column(String(64))
+    reminders: Mapped[list[int]] = mapped_column(Minutes, server_default="")
+    series_id: Mapped[uuid.UUID | None] = mapped_column(Uuid)
+    series_start: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    occurrence: Mapped[int] = mapped_column(server_default="1")
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
     version: Mapped[int] = mapped_column()
@@ -107,6 +110,8 @@ class Task(Base):
         # Every query is one user's; id makes the pages' order total.
         Index(None, "owner", "created_at", "id"),
         Index(None, "owner", "due_at", "id"),
+        # An occurrence is made once, whatever is delivered twice; tasks without a series do not meet here.
+        Index(None, "series_id", "occurrence", unique=True),
     )
 
     @property

@@ -10,7 +10,6 @@ from fastapi import APIRouter, Query, Response
 
 from backend.etags import IfMatch, etag
 from backend.listing import TaskQuery
-from backend.metrics import TaskMetrics
 from backend.models import Task
 from backend.schemas import TaskChange, TaskContent, TaskPage, TaskView
 from backend.store import TaskStore
@@ -19,14 +18,13 @@ from servicekit.identity import CurrentUser
 PREFIX = "/api/v1/tasks"
 
 
-def task_router(store: TaskStore, metrics: TaskMetrics) -> APIRouter:
+def task_router(store: TaskStore) -> APIRouter:
     """Build the router; each route reads its input, calls the store once and shows the result."""
     router = APIRouter(prefix=PREFIX, tags=["tasks"])
 
     @router.post("", status_code=HTTPStatus.CREATED)
     async def create_task(user: CurrentUser, content: TaskContent, response: Response) -> TaskView:
         task = await store.create(user, content)
-        metrics.created(task.priority)
         response.headers["Location"] = f"{PREFIX}/{task.id}"
         return _view(task, response)
 

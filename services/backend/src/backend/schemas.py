@@ -20,8 +20,11 @@ from pydantic import (
 from pydantic import StringConstraints as Bounds
 
 from backend.models import Priority, Task
+from servicekit.recurrence import check_rule, zone_of
 
 MAX_TAGS = 20
+MAX_REMINDERS = 5
+LONGEST_REMINDER_MINUTES = 525_600  # a year
 _RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}")
 
 
@@ -63,16 +66,38 @@ def _unique(tags: list[str]) -> list[str]:
     return sorted(set(tags))
 
 
+def _unique_minutes(minutes: list[int]) -> list[int]:
+    return sorted(set(minutes))
+
+
+def _rule(value: str) -> str:
+    check_rule(value)
+    return value
+
+
+def _zone(value: str) -> str:
+    zone_of(value)
+    return value
+
+
 Text = Annotated[str, AfterValidator(_no_nul)]
 Title = Annotated[str, Bounds(strip_whitespace=True, min_length=1, max_length=200), AfterValidator(_one_line)]
 Description = Annotated[Text, Bounds(max_length=10_000)]
 Instant = Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator(_to_utc)]
 Tag = Annotated[str, BeforeValidator(_normal_tag), Bounds(min_length=1, max_length=50)]
 Tags = Annotated[list[Tag], Field(max_length=MAX_TAGS), AfterValidator(_unique)]
+Rule = Annotated[str, AfterValidator(_rule), Field(description="RFC 5545 RRULE without its name, daily or rarer")]
+Zone = Annotated[str, AfterValidator(_zone), Field(description="IANA time zone in which the rule is counted")]
+Minutes = Annotated[int, Field(strict=True, ge=0, le=LONGEST_REMINDER_MINUTES)]
+Reminders = Annotated[
+    list[Minutes],
+    Field(max_length=MAX_REMINDERS, description="minutes before the due date"),
+    AfterValidator(_unique_minutes),
+]
 
 
 class TaskContent(BaseModel):
-    """All that a user says about a task: the body of POST and PUT."""
+    """All that a user says about a task: the body of POST and PUT. `series` has the rules between members."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -81,10 +106,13 @@ class TaskContent(BaseModel):
     due_at: Instant | None = None
     priority: Priority = Priority.NORMAL
     tags: Tags = []
+    recurrence: Rule | None = None
+    timezone: Zone | None = None
+    reminders: Reminders = []
 
 
 class TaskChange(BaseModel):
-    """The body of PATCH (a JSON merge patch): what is left out stays, a null due date is removed."""
+    """The body of PATCH (a JSON merge patch): what is left out stays, null removes what a task need not have."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -93,6 +121,9 @@ class TaskChange(BaseModel):
     due_at: Instant | None = None
     priority: Priority = Priority.NORMAL
     tags: Tags = []
+    recurrence: Rule | None = None
+    timezone: Zone | None = None
+    reminders: Reminders = []
     completed: bool = False
 
     @model_validator(mode="after")
@@ -120,6 +151,12 @@ class TaskView(BaseModel):
     tags: list[str]
     completed: bool
     completed_at: datetime | None
+    recurrence: str | None
+    timezone: str | None
+    reminders: list[int]
+    series_id: uuid.UUID | None
+    series_start: datetime | None
+    occurrence: int
     created_at: datetime
     updated_at: datetime
     version: int

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from servicekit.settings import DatabaseSettings, ServiceSettings
+from servicekit.settings import DatabaseSettings, EventSettings, ServiceSettings, TokenSettings
 
 
-class BackendSettings(ServiceSettings, DatabaseSettings):
+class BackendSettings(ServiceSettings, DatabaseSettings, TokenSettings, EventSettings):
     """The backend's settings; FAULTS_ENABLED mounts routes that fail on purpose, for E2E suites only."""
 
     service_name: str = "backend"

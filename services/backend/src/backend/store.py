@@ -12,39 +12,43 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm.exc import StaleDataError
 
+from backend.announcements import Announcer, snapshot
 from backend.etags import Precondition
 from backend.listing import TaskQuery, encode_cursor, page_statement
+from backend.metrics import TaskMetrics
 from backend.models import Task, TaskTag
 from backend.schemas import TaskContent
+from backend.series import settle
 from servicekit.database import Database
+from servicekit.events import TASK_COMPLETED
 from servicekit.problems import Problem
 
 _TICK = timedelta(microseconds=1)
 
 
 class TaskStore:
-    """Create, read, change, delete and list; each call is one transaction."""
+    """Create, read, change, delete and list; each call is one transaction, with the event of what it changed."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, announcer: Announcer, metrics: TaskMetrics) -> None:
         self._database = database
+        self._announcer = announcer
+        self._metrics = metrics
 
     async def create(self, owner: str, content: TaskContent) -> Task:
-        """Store a new task."""
-        now = datetime.now(UTC)
-        task = Task(
-            id=uuid.uuid4(),
-            owner=owner,
-            title=content.title,
-            description=content.description,
-            due_at=content.due_at,
-            priority=content.priority,
-            created_at=now,
-            updated_at=now,
-            labels=[TaskTag(tag=tag) for tag in content.tags],
-        )
+        """Store a new task, which begins a series if it has a recurrence."""
+        task = new_task(owner, content)
+        await settle(task, dict(content))
         async with self._database.transaction() as session:
-            session.add(task)
+            await self.insert(session, task)
+        self._metrics.created(task.priority)
+        self._announcer.committed()
         return task
+
+    async def insert(self, session: AsyncSession, task: Task) -> None:
+        """Store a task and its event in the caller's transaction; its owner is who did it."""
+        session.add(task)
+        await session.flush()
+        await self._announcer.announce(session, task.owner, None, snapshot(task))
 
     async def get(self, owner: str, task_id: uuid.UUID) -> Task:
         """Return one of the owner's tasks, or answer 404."""
@@ -61,15 +65,22 @@ class TaskStore:
     async def change(
         self, owner: str, task_id: uuid.UUID, values: Mapping[str, Any], precondition: Precondition
     ) -> Task:
-        """Set the given values; a change that changes nothing keeps the version."""
+        """Set the given values; a change that changes nothing keeps the version and tells nobody."""
         async with self._database.transaction() as session:
             task = await _find(session, owner, task_id)
             precondition.check(task.version)
+            before = snapshot(task)
             now = datetime.now(UTC)
-            if _apply(task, values, now):
-                # Always a new value: tags live in another table, only a change of this row moves the version.
-                task.updated_at = max(now, task.updated_at + _TICK)
-                await _flush(session, precondition)
+            if not _apply(task, values, now):
+                return task
+            await settle(task, values, before)
+            # Always a new value: tags live in another table, only a change of this row moves the version.
+            task.updated_at = max(now, task.updated_at + _TICK)
+            await _flush(session, precondition)
+            kind = await self._announcer.announce(session, owner, before, snapshot(task))
+        if kind is TASK_COMPLETED:
+            self._metrics.completed(task.priority)
+        self._announcer.committed()
         return task
 
     async def delete(self, owner: str, task_id: uuid.UUID, precondition: Precondition) -> None:
@@ -77,8 +88,31 @@ class TaskStore:
         async with self._database.transaction() as session:
             task = await _find(session, owner, task_id)
             precondition.check(task.version)
+            before = snapshot(task)
             await session.delete(task)
             await _flush(session, precondition)
+            await self._announcer.announce(session, owner, before, None)
+        self._announcer.committed()
+
+
+def new_task(owner: str, content: TaskContent) -> Task:
+    """Return a task of its own: not stored, in no series."""
+    now = datetime.now(UTC)
+    return Task(
+        id=uuid.uuid4(),
+        owner=owner,
+        title=content.title,
+        description=content.description,
+        due_at=content.due_at,
+        priority=content.priority,
+        recurrence=content.recurrence,
+        timezone=content.timezone,
+        reminders=content.reminders,
+        occurrence=1,
+        created_at=now,
+        updated_at=now,
+        labels=[TaskTag(tag=tag) for tag in content.tags],
+    )
 
 
 async def _find(session: AsyncSession, owner: str, task_id: uuid.UUID) -> Task:

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 import structlog
 from fastapi import APIRouter, FastAPI
 from starlette.middleware import Middleware
 
+from servicekit.background import Background, run_all
 from servicekit.context import ContextMiddleware
 from servicekit.database import Database
 from servicekit.health import Readiness, health_router
+from servicekit.identity import TokenVerifier
 from servicekit.limits import BodyLimitMiddleware
+from servicekit.messaging import Messaging
 from servicekit.metrics import Metrics
 from servicekit.observe import ObserveMiddleware
 from servicekit.problems import UnhandledErrorMiddleware, install_problem_handlers
-from servicekit.settings import ServiceSettings
+from servicekit.settings import ServiceSettings, TokenSettings
 
 _log = structlog.stdlib.get_logger("servicekit.app")
 
@@ -36,17 +40,29 @@ def create_app(
     metrics: Metrics,
     routers: Sequence[APIRouter],
     database: Database | None = None,
+    messaging: Messaging | None = None,
+    background: Sequence[Background] = (),
 ) -> Service:
-    """Build a service from its routers; with a database it is ready only while that answers."""
+    """Build a service from its routers; with a database it is ready only while that answers.
+
+    `background`, and what `messaging` brings, runs while the app does.
+    """
+    works = (*messaging.background, *background) if messaging else tuple(background)
     checks = {"database": database.ping} if database is not None else {}
     readiness = Readiness(checks, settings.readiness_timeout_seconds)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncGenerator[None]:
         # The database need not be up: readiness says so, and liveness must not restart us for it.
+        beside = asyncio.create_task(run_all(works))
         try:
             yield
         finally:
+            beside.cancel()
+            with suppress(asyncio.CancelledError):
+                await beside
+            if messaging is not None:
+                await messaging.publisher.close()
             if database is not None:
                 await database.close()
             _log.info("stopped")
@@ -66,8 +82,12 @@ def create_app(
             Middleware(UnhandledErrorMiddleware),
         ],
     )
+    if isinstance(settings, TokenSettings):
+        app.state.verifier = TokenVerifier(settings)
     install_problem_handlers(app)
     app.include_router(health_router(readiness, metrics))
+    if messaging is not None:
+        app.include_router(messaging.subscriptions.router())
     for router in routers:
         app.include_router(router)
     return Service(app, readiness)

@@ -1,4 +1,4 @@
-"""`python3 -m <service> [serve|migrate]`: the same two commands for every service."""
+"""`python3 -m <service> [serve|migrate|check]`: the same commands for every service, and those that it adds."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import argparse
 import asyncio
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn, TypeVar
 
+import httpx
 import structlog
 
 from servicekit.app import Service
@@ -23,6 +24,7 @@ Settings = TypeVar("Settings", bound=ServiceSettings)
 
 _FAILED = 1
 _BAD_SETTINGS = 2
+_CHECK_SECONDS = 10.0
 
 
 def run(
@@ -32,19 +34,32 @@ def run(
     settings: type[Settings],
     build: Callable[[Settings], Service],
     migrations: Path | None = None,
+    websockets: bool = False,
+    commands: Mapping[str, Callable[[Settings], int]] | None = None,
 ) -> int:
-    """Run one command and return the exit status: 0 done, 1 failed, 2 bad arguments or settings."""
+    """Run one command and return the exit status: 0 done, 1 failed, 2 bad arguments or settings.
+
+    `commands` are the service's own, by name; the first line of each one's docstring is its help.
+    """
+    own = commands or {}
     # As PID 1 of a container a process without a handler ignores SIGTERM; uvicorn sets its own later.
     signal.signal(signal.SIGTERM, _terminate)
     parser = argparse.ArgumentParser(prog=f"python3 -m {name}")
-    commands = parser.add_subparsers(dest="command")
-    commands.add_parser("serve", help="serve HTTP (the default)")
+    known = parser.add_subparsers(dest="command")
+    known.add_parser("serve", help="serve HTTP (the default)")
     if migrations is not None:
-        commands.add_parser("migrate", help="bring the database to the newest revision, then exit")
-    command = parser.parse_args(arguments).command or "serve"
+        known.add_parser("migrate", help="bring the database to the newest revision, then exit")
+    checking = known.add_parser("check", help="ask a service whether it is ready, and exit 0 if it says so")
+    checking.add_argument("url", nargs="?", default="http://127.0.0.1:8000/readyz")
+    for own_name, call in own.items():
+        known.add_parser(own_name, help=(call.__doc__ or own_name).splitlines()[0])
+    given = parser.parse_args(arguments)
+    command = given.command or "serve"
 
     configure_logging(name)
     log = structlog.stdlib.get_logger("servicekit.entrypoint")
+    if command == "check":
+        return _check(given.url, log)
     try:
         loaded = load_settings(settings)
     except SettingsError as error:
@@ -54,8 +69,10 @@ def run(
 
     if command == "serve":
         service = build(loaded)
-        serve(service.app, loaded, service.readiness)
+        serve(service.app, loaded, service.readiness, websockets=websockets)
         return 0
+    if command in own:
+        return own[command](loaded)
     assert isinstance(loaded, DatabaseSettings)
     assert migrations is not None
     try:
@@ -67,6 +84,19 @@ def run(
         log.exception("migration failed")
         return _FAILED
     return 0
+
+
+def _check(url: str, log: structlog.stdlib.BoundLogger) -> int:
+    try:
+        response = httpx.get(url, timeout=_CHECK_SECONDS, trust_env=False)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        log.error("not ready", url=url, error=f"{type(error).__name__}: {error}")
+        return _FAILED
+    write = log.info if response.is_success else log.error
+    write(
+        "ready" if response.is_success else "not ready", url=url, status=response.status_code, body=response.text[:500]
+    )
+    return 0 if response.is_success else _FAILED
 
 
 def _terminate(number: int, _frame: FrameType | None) -> NoReturn:

@@ -22,10 +22,14 @@ _log = structlog.stdlib.get_logger("servicekit.health")
 
 
 class Readiness:
-    """Whether the service should get requests: not while it drains, nor while a dependency is away."""
+    """Whether the service should get requests: not while it drains, nor while a dependency is away.
+
+    `at_drain` is called when the drain begins, by a service that holds connections open; nothing in it may wait.
+    """
 
     def __init__(self, checks: Mapping[str, Check], timeout_seconds: float) -> None:
         self.draining = False
+        self.at_drain: list[Callable[[], None]] = []
         self._checks = dict(checks)
         self._timeout = timeout_seconds
         self._was: dict[str, str] = dict.fromkeys(checks, _OK)

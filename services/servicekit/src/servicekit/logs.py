@@ -54,6 +54,9 @@ def configure_logging(service: str, level: str = "INFO", stream: TextIO | None =
         library = logging.getLogger(name)
         library.handlers = []
         library.propagate = True
+    # One line per call would repeat what we say of it ourselves, and its URLs may hold secrets.
+    for name in ("httpx", "httpcore"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     logging.captureWarnings(True)
     sys.excepthook = _log_uncaught
 

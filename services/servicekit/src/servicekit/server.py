@@ -16,6 +16,11 @@ from servicekit.settings import ServiceSettings
 
 # Longer than what proxies keep idle connections open, so that it is never this side that closes first.
 _KEEP_ALIVE_SECONDS = 75
+# Shorter than what proxies and NAT let a silent connection live; a peer that misses one ping is given up.
+_PING_SECONDS = 20.0
+_PONG_SECONDS = 20.0
+# What clients send is small; a larger message is refused by the protocol with 1009.
+_WEBSOCKET_MESSAGE_BYTES = 16 * 1024
 
 _log = structlog.stdlib.get_logger("servicekit.server")
 
@@ -47,21 +52,28 @@ class DrainingServer(uvicorn.Server):
 
     def _drain(self) -> None:
         _log.info("draining", drain_seconds=self._drain_seconds)
+        for call in self._readiness.at_drain:
+            call()
         asyncio.get_running_loop().call_later(self._drain_seconds, self._stop)
 
     def _stop(self) -> None:
         self.should_exit = True
 
 
-def serve(app: FastAPI, settings: ServiceSettings, readiness: Readiness) -> None:
-    """Serve until a signal; returns after a graceful end."""
-    config = uvicorn.Config(
+def configuration(app: FastAPI, settings: ServiceSettings, *, websockets: bool = False) -> uvicorn.Config:
+    """Return how a service is served; `websockets` needs the package of that name."""
+    return uvicorn.Config(
         app,
         host=settings.http_host,
         port=settings.http_port,
         loop="asyncio",
         http="h11",
-        ws="none",
+        ws="servicekit.websocket_protocol:WebSocketProtocol" if websockets else "none",
+        ws_max_size=_WEBSOCKET_MESSAGE_BYTES,
+        ws_ping_interval=_PING_SECONDS,
+        ws_ping_timeout=_PONG_SECONDS,
+        # The windows cost tens of kilobytes a connection, more than all else of it; messages are small.
+        ws_per_message_deflate=False,
         lifespan="on",
         log_config=None,
         access_log=False,
@@ -70,4 +82,9 @@ def serve(app: FastAPI, settings: ServiceSettings, readiness: Readiness) -> None
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=settings.shutdown_timeout_seconds,
     )
+
+
+def serve(app: FastAPI, settings: ServiceSettings, readiness: Readiness, *, websockets: bool = False) -> None:
+    """Serve until a signal; returns after a graceful end."""
+    config = configuration(app, settings, websockets=websockets)
     DrainingServer(config, readiness, settings.shutdown_drain_seconds).run()
