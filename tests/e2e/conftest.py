@@ -6,9 +6,12 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.e2e.support import Backend, new_user
+from tests.e2e.kube import Kube
+from tests.e2e.sockets import Sockets
+from tests.e2e.support import Backend, Client, Clients
+from tests.e2e.users import Signer, new_user
 
-from sluice.adapters.kubernetes.connection import connect
+from sluice.adapters.kubernetes.connection import connect, websocket_access
 from sluice.adapters.kubernetes.service_proxy import ServiceProxy
 from sluice.adapters.loki.client import LokiLogs
 from sluice.adapters.prometheus.client import PrometheusMetrics
@@ -37,6 +40,16 @@ async def api_server(context: SuiteContext, anyio_backend: str) -> AsyncIterator
     """The API server, with the kubeconfig's credentials."""
     async with connect(Path(context.kubeconfig), context=context.kube_context) as client:
         yield client
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the suites' own marker."""
+    config.addinivalue_line("markers", "last: runs after every test without it: it changes what is installed")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put what is marked `last` at the end; the order is else as collected."""
+    items.sort(key=lambda item: item.get_closest_marker("last") is not None)
 
 
 def _proxy(client: httpx.AsyncClient, address: ServiceAddress) -> ServiceProxy:
@@ -68,9 +81,29 @@ def alertmanager(context: SuiteContext, api_server: httpx.AsyncClient) -> Servic
 
 
 @pytest.fixture(scope="session")
-def backend_proxy(context: SuiteContext, api_server: httpx.AsyncClient) -> ServiceProxy:
+async def kube(context: SuiteContext, api_server: httpx.AsyncClient) -> Kube:
+    """The API server's own objects."""
+    access = await websocket_access(Path(context.kubeconfig), context=context.kube_context)
+    return Kube(api_server, Sockets(access), context.namespace)
+
+
+@pytest.fixture(scope="session")
+async def signer(kube: Kube) -> Signer:
+    """Whose tokens the services believe."""
+    return Signer.from_jwk(await kube.secret("user-tokens", "signing-key.jwk"))
+
+
+@pytest.fixture(scope="session")
+def clients(context: SuiteContext, api_server: httpx.AsyncClient, signer: Signer) -> Clients:
+    """Every service that the pipeline found."""
+    proxies = {name: _proxy(api_server, address) for name, address in context.services.items()}
+    return Clients(proxies, signer)
+
+
+@pytest.fixture(scope="session")
+def backend_proxy(clients: Clients) -> ServiceProxy:
     """The backend, without a user."""
-    return _proxy(api_server, context.services["backend"])
+    return clients.proxies["backend"]
 
 
 @pytest.fixture
@@ -94,6 +127,16 @@ def user() -> str:
 
 
 @pytest.fixture
-def backend(backend_proxy: ServiceProxy, user: str, note_request: Callable[[str], None]) -> Backend:
+def backend(clients: Clients, user: str, note_request: Callable[[str], None]) -> Backend:
     """The backend as this test's user."""
-    return Backend(backend_proxy, user, note_request)
+    return clients.backend(user, note_request)
+
+
+@pytest.fixture
+def client(clients: Clients, user: str, note_request: Callable[[str], None]) -> Callable[..., Client]:
+    """Makes a client of a service, by its name and roles, as this test's user."""
+
+    def of(service: str, *roles: str) -> Client:
+        return clients.of(service, user, note_request, *roles)
+
+    return of

@@ -1,12 +1,13 @@
-"""What the suites share: waiting with a last cause, the backend's client, PromQL to one number."""
+"""What the suites share: waiting with a last cause, the services' clients, PromQL to one number."""
 
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import anyio
 import httpx
+from tests.e2e.users import Signer
 
 from sluice.adapters.kubernetes.service_proxy import ServiceProxy
 from sluice.adapters.prometheus.client import PrometheusMetrics
@@ -16,14 +17,14 @@ T = TypeVar("T")
 
 # Every error that a test provokes carries this; the gate counts all other ERROR lines against the release.
 PROVOKED = "sluice-provoked"
+TOKEN_HEADER = "X-Forwarded-Access-Token"
 # Long enough for two scrapes of 30 s, the longest interval that our values files have.
 SCRAPED_WITHIN = 75.0
 SHIPPED_WITHIN = 45.0
-
-
-def new_user() -> str:
-    """A user that nobody else is, in this run or another on the same cluster."""
-    return f"e2e-{uuid.uuid4().hex[:16]}"
+# From a change to what other services make of it: outbox, broker, sidecar and database lie in between.
+EFFECT_WITHIN = 20.0
+# The host's clock and the cluster's need not agree to the second.
+SKEW_SECONDS = 120
 
 
 async def eventually(check: Callable[[], Awaitable[T]], *, within: float, every: float = 0.25) -> T:
@@ -45,16 +46,25 @@ async def eventually(check: Callable[[], Awaitable[T]], *, within: float, every:
 
 
 @dataclass(frozen=True)
-class Backend:
-    """The backend as one user: every request carries the user and an id of its own, which is noted."""
+class Client:
+    """A service as one user: every request carries the user's token and an id of its own, which is noted.
+
+    The token goes by X-Forwarded-Access-Token: the API server keeps Authorization for itself.
+    """
 
     proxy: ServiceProxy
+    signer: Signer
     user: str
     note: Callable[[str], None]
+    roles: tuple[str, ...] = ()
 
-    def as_user(self, user: str) -> "Backend":
-        """The same backend, asked by somebody else."""
-        return replace(self, user=user)
+    def as_user(self, user: str, *roles: str) -> Self:
+        """The same service, asked by somebody else."""
+        return replace(self, user=user, roles=roles)
+
+    def headers(self) -> dict[str, str]:
+        """The header that says who asks."""
+        return {TOKEN_HEADER: self.signer.token(self.user, *self.roles)}
 
     async def request(
         self,
@@ -70,19 +80,31 @@ class Backend:
         """Send one request, `anonymous` without a user."""
         request_id = f"e2e-{uuid.uuid4()}"
         self.note(request_id)
-        stamped = {"X-Request-ID": request_id} | ({} if anonymous else {"X-User-ID": self.user})
+        stamped = {"X-Request-ID": request_id} | ({} if anonymous else self.headers())
         return await self.proxy.request(
             method, path, params=params, headers={**stamped, **(headers or {})}, json=json, content=content
         )
 
-    async def create(self, **content: object) -> dict[str, Any]:
+    async def read(self, path: str, **params: str) -> dict[str, Any]:
+        """Get an object."""
+        return shown(await self.request("GET", path, params=params), 200)
+
+
+class Backend(Client):
+    """The backend as one user."""
+
+    async def create(self, *, headers: Mapping[str, str] | None = None, **content: object) -> dict[str, Any]:
         """Create a task and return it as the backend shows it."""
-        response = await self.request("POST", "/api/v1/tasks", json={"title": "a task", **content})
-        return shown(response, 201)
+        body = {"title": "a task", **content}
+        return shown(await self.request("POST", "/api/v1/tasks", json=body, headers=headers), 201)
+
+    async def complete(self, task_id: str) -> dict[str, Any]:
+        """Complete a task and return it."""
+        return shown(await self.request("POST", f"/api/v1/tasks/{task_id}/complete"), 200)
 
     async def list(self, **params: str) -> dict[str, Any]:
         """One page of the user's tasks."""
-        return shown(await self.request("GET", "/api/v1/tasks", params=params), 200)
+        return await self.read("/api/v1/tasks", **params)
 
     async def provoke_error(self, marker: str) -> httpx.Response:
         """Make the backend fail on purpose; the marker will be in its log."""
@@ -92,6 +114,22 @@ class Backend:
             f"{response.status_code} {response.text}: the backend needs faults.enabled in its chart's values"
         )
         return response
+
+
+@dataclass(frozen=True)
+class Clients:
+    """Makes clients of any service: `proxies` by the service's name."""
+
+    proxies: Mapping[str, ServiceProxy]
+    signer: Signer
+
+    def of(self, service: str, user: str, note: Callable[[str], None], *roles: str) -> Client:
+        """A service as a user."""
+        return Client(self.proxies[service], self.signer, user, note, roles)
+
+    def backend(self, user: str, note: Callable[[str], None]) -> Backend:
+        """The backend as a user."""
+        return Backend(self.proxies["backend"], self.signer, user, note)
 
 
 def shown(response: httpx.Response, status: int) -> dict[str, Any]:

@@ -9,6 +9,8 @@ from sluice.adapters.kubernetes.service_proxy import ServiceProxy
 
 pytestmark = pytest.mark.anyio
 
+RECURRING = {"due_at": "2031-01-01T09:00:00Z", "recurrence": "FREQ=DAILY", "timezone": "UTC"}
+
 
 @pytest.mark.parametrize(
     ("body", "pointer"),
@@ -19,6 +21,9 @@ pytestmark = pytest.mark.anyio
         ({"title": "a task", "priority": "whenever"}, "#/priority"),
         ({"title": "a task", "due_at": "tomorrow"}, "#/due_at"),
         ({"title": "a task", "owner": "somebody else"}, "#/owner"),
+        ({"title": "a task", **RECURRING, "recurrence": "FREQ=SOMETIMES"}, "#/recurrence"),
+        ({"title": "a task", **RECURRING, "timezone": "Mars/Olympus"}, "#/timezone"),
+        ({"title": "a task", **RECURRING, "due_at": None}, "#/due_at"),
     ],
     ids=[
         "no title",
@@ -27,6 +32,9 @@ pytestmark = pytest.mark.anyio
         "unknown priority",
         "no date",
         "a field that is not the user's",
+        "no rule",
+        "no time zone",
+        "a rule without a date",
     ],
 )
 async def test_a_task_that_is_not_valid_is_refused_by_name_of_the_field(
@@ -42,6 +50,11 @@ async def test_a_body_that_is_no_json_is_refused(backend: Backend) -> None:
         "POST", "/api/v1/tasks", content=b'{"title": ', headers={"Content-Type": "application/json"}
     )
     problem(response, 400, "malformed-json")
+
+
+async def test_a_body_that_is_too_large_is_refused(backend: Backend) -> None:
+    response = await backend.request("POST", "/api/v1/tasks", json={"title": "a task", "description": "x" * 300_000})
+    problem(response, 413, "body-too-large")
 
 
 async def test_a_request_without_a_user_is_refused(backend: Backend) -> None:

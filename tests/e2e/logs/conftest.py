@@ -4,22 +4,22 @@ from collections.abc import Callable
 
 import pytest
 from tests.e2e.logs.story import Story, tell
+from tests.e2e.support import Clients
 
-from sluice.adapters.kubernetes.service_proxy import ServiceProxy
 from sluice.steps.run_suites import SuiteContext
 
 
 @pytest.fixture(scope="session")
 def stream(context: SuiteContext) -> str:
-    """The backend's streams in Loki."""
+    """The backend's streams in Loki: its own container's, which has its name, and not the sidecar's."""
     address = context.services["backend"]
-    return f'namespace="{address.namespace}", service="{address.name}"'
+    return f'namespace="{address.namespace}", service="{address.name}", container="{address.name}"'
 
 
 @pytest.fixture(scope="session")
-async def told(backend_proxy: ServiceProxy) -> Story:
+async def told(clients: Clients) -> Story:
     """The story, told once."""
-    return await tell(backend_proxy)
+    return await tell(clients)
 
 
 @pytest.fixture

@@ -7,14 +7,10 @@ from typing import TypedDict
 
 import anyio
 import httpx
-from tests.e2e.support import PROVOKED, SHIPPED_WITHIN, Backend, new_user, shown
-
-from sluice.adapters.kubernetes.service_proxy import ServiceProxy
+from tests.e2e.support import PROVOKED, SHIPPED_WITHIN, SKEW_SECONDS, Clients, shown
+from tests.e2e.users import new_user
 
 READS = 20
-# The host's clock and the cluster's need not agree to the second.
-SKEW_SECONDS = 120
-
 
 # Once the first wait ran out, what is still missing will not come: the tests after it need not wait as long.
 _LEAST_PATIENCE_SECONDS = 3.0
@@ -49,10 +45,10 @@ class Story:
         return Window(start=self.since - SKEW_SECONDS, end=time.time() + SKEW_SECONDS)
 
 
-async def tell(backend_proxy: ServiceProxy) -> Story:
+async def tell(clients: Clients) -> Story:
     """Tell the story."""
     ids: list[str] = []
-    backend = Backend(backend_proxy, new_user(), ids.append)
+    backend = clients.backend(new_user(), ids.append)
     since, marker = time.time(), f"{PROVOKED}-{uuid.uuid4().hex}"
     created = await backend.request("POST", "/api/v1/tasks", json={"title": "logged"})
     failed = await backend.provoke_error(marker)

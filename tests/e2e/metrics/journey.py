@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import anyio
-from tests.e2e.support import SCRAPED_WITHIN, Backend, eventually, new_user, number, shown
+from tests.e2e.support import SCRAPED_WITHIN, Backend, Clients, eventually, number, shown
+from tests.e2e.users import new_user
 
-from sluice.adapters.kubernetes.service_proxy import ServiceProxy
 from sluice.adapters.prometheus.client import PrometheusMetrics
 
 DELAYS = 3
@@ -39,10 +39,10 @@ def queries(selector: str) -> dict[str, str]:
     }
 
 
-async def travel(backend_proxy: ServiceProxy, prometheus: PrometheusMetrics, selector: str) -> Journey:
+async def travel(clients: Clients, prometheus: PrometheusMetrics, selector: str) -> Journey:
     """Make the journey: a scrape is waited for before and after it."""
     ids: list[str] = []
-    backend = Backend(backend_proxy, new_user(), ids.append)
+    backend = clients.backend(new_user(), ids.append)
     # What earlier requests did must have been scraped, or it would be counted as ours.
     await _scraped(prometheus, selector)
     before = await _counts(prometheus, selector)

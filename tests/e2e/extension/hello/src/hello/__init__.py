@@ -1,0 +1,1 @@
+"""The smallest service there is: one route, no database, no events."""
