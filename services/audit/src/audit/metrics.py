@@ -1,0 +1,28 @@
+"""Audit's own metrics."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from servicekit.events import ALL_EVENTS
+
+
+class AuditMetrics:
+    """Counts entries by type, and tells how long the chain is; every series is there from the start."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._entries = Counter("audit_entries_total", "Events written down, by type.", ["type"], registry=registry)
+        self._append_seconds = Histogram(
+            "audit_append_duration_seconds",
+            "Time to append one entry, the wait for the chain's head included.",
+            buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0),
+            registry=registry,
+        )
+        self.length = Gauge("audit_chain_length", "Entries in the chain, as last looked at.", registry=registry)
+        for kind in ALL_EVENTS:
+            self._entries.labels(kind.type)
+
+    def appended(self, event_type: str, seconds: float) -> None:
+        """Count one entry."""
+        self._entries.labels(event_type).inc()
+        self._append_seconds.observe(seconds)

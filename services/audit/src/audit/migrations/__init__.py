@@ -1,0 +1,1 @@
+"""Alembic's scripts; `servicekit.migrate` runs them."""
