@@ -71,7 +71,7 @@ def _operated(name: str, spec: Mapping[str, Any]) -> Workload:
         "ports": [{"name": "web"}],
     }
     for patch in spec.get("containers", ()):
-        container |= patch
+        container |= patch if patch["name"] == name else {}  # others are the operator's own, such as its reloader
     labels = {"app.kubernetes.io/name": name, **spec["podMetadata"]["labels"]}
     return Workload(name, labels, spec, (container,), ())
 
