@@ -82,7 +82,9 @@ async def measure(
             # Code that only runs with a client is loaded, and tables are warm, before memory is read.
             await warm_up(http, port, keys)
             before = resident(replica.pid)
-            workers += [await client_process(port, tokens[one :: asked.processes]) for one in range(asked.processes)]
+            for one in range(asked.processes):
+                workers.append(await client_process(port))
+                await connect_all(workers[-1], tokens[one :: asked.processes])
             connected = resident(replica.pid)
             busy, started = cpu_seconds(replica.pid), time.monotonic()
             sent = await publish(http, users, asked.rate, asked.seconds)
@@ -183,11 +185,15 @@ async def publish(http: httpx.AsyncClient, users: list[str], rate: float, second
     return sent
 
 
-async def client_process(port: int, tokens: list[str]) -> asyncio.subprocess.Process:
-    """Start a process with a client for each token, and wait until all are connected."""
+async def client_process(port: int) -> asyncio.subprocess.Process:
+    """Start a process for clients."""
     program = [sys.executable, __file__, "--hold", str(port)]
-    pipes = {"stdin": asyncio.subprocess.PIPE, "stdout": asyncio.subprocess.PIPE}
-    process = await asyncio.create_subprocess_exec(*program, limit=2**26, **pipes)  # type: ignore[arg-type]
+    pipe = asyncio.subprocess.PIPE
+    return await asyncio.create_subprocess_exec(*program, stdin=pipe, stdout=pipe, limit=2**26)
+
+
+async def connect_all(process: asyncio.subprocess.Process, tokens: list[str]) -> None:
+    """Have a process connect a client for each token, and wait until all are."""
     assert process.stdin
     assert process.stdout
     process.stdin.write(json.dumps(tokens).encode() + b"\n")
@@ -195,7 +201,6 @@ async def client_process(port: int, tokens: list[str]) -> asyncio.subprocess.Pro
         line = await process.stdout.readline()
     if line != b"connected\n":
         raise RuntimeError(f"the clients did not connect; they said {line!r}")
-    return process
 
 
 async def finish(process: asyncio.subprocess.Process) -> list[float]:
@@ -219,23 +224,25 @@ async def hold(port: int) -> None:
 
     async def client(token: str) -> None:
         headers = {"Authorization": f"Bearer {token}"}
+        options = {"proxy": None, "compression": None, "ping_interval": None, "open_timeout": DEADLINE_SECONDS}
         async with coming:
-            connection = await connect(address(port), additional_headers=headers, proxy=None, compression=None)
+            connection = await connect(address(port), additional_headers=headers, **options)  # type: ignore[arg-type]
             await connection.recv()
         await ready.wait()
         async for text in connection:
             message = json.loads(text)
             if message["type"] == "change":
                 delays.append(time.time() - datetime.fromisoformat(message["event"]["time"]).timestamp())
+        raise RuntimeError(f"the replica closed a connection with {connection.close_code}: {connection.close_reason}")
 
-    clients = [asyncio.create_task(client(token)) for token in tokens]
-    await ready.wait()
-    print("connected", flush=True)
-    await commands.readline()
-    await asyncio.sleep(1.0)  # what is still on its way
-    for task in clients:
-        task.cancel()
-    await asyncio.gather(*clients, return_exceptions=True)
+    async with asyncio.TaskGroup() as group:
+        clients = [group.create_task(client(token)) for token in tokens]
+        await ready.wait()
+        print("connected", flush=True)
+        await commands.readline()
+        await asyncio.sleep(1.0)  # what is still on its way
+        for task in clients:
+            task.cancel()
     print(json.dumps(delays), flush=True)
 
 

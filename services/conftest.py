@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 SERVICES = Path(__file__).parent
 
@@ -32,6 +33,18 @@ def pytest_configure(config: pytest.Config) -> None:
 def anyio_backend() -> str:
     """Run async tests on asyncio alone: SQLAlchemy and uvicorn know no other."""
     return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def plain_log() -> None:
+    """Log to the standard library where a test wants nothing else: structlog's own default prints every local."""
+    if not structlog.is_configured():
+        structlog.configure(
+            processors=[structlog.stdlib.render_to_log_kwargs],
+            logger_factory=structlog.stdlib.LoggerFactory(),
+            wrapper_class=structlog.stdlib.BoundLogger,
+            cache_logger_on_first_use=False,
+        )
 
 
 @pytest.fixture(autouse=True)

@@ -2,11 +2,12 @@
 
 import base64
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
-from tests.e2e.sockets import Ran, Sockets
+from tests.e2e.sockets import Ran, Running, Sockets
 
 _MERGE = "application/merge-patch+json"
 
@@ -79,6 +80,10 @@ class Kube:
     async def run(self, pod: str, container: str, command: Sequence[str]) -> Ran:
         """Run a command in a container."""
         return await self.sockets.run(self.namespace, pod, container, command)
+
+    def command(self, pod: str, container: str, command: Sequence[str]) -> AbstractAsyncContextManager[Running]:
+        """Start a command in a container."""
+        return self.sockets.command(self.namespace, pod, container, command)
 
 
 def is_ready(pod: dict[str, Any]) -> bool:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -19,7 +19,7 @@ _OPENED_WITHIN = 15.0
 # https://kubernetes.io/docs/reference/using-api/api-concepts/ names the protocol; k8s.io/apimachinery's
 # pkg/util/remotecommand/constants.go its channels.
 _EXEC_PROTOCOL = "v4.channel.k8s.io"
-_STDOUT, _STDERR, _STATUS = 1, 2, 3
+_STDIN, _STDOUT, _STDERR, _STATUS = range(4)
 
 
 @dataclass(frozen=True)
@@ -76,19 +76,57 @@ class Sockets:
 
     async def run(self, namespace: str, pod: str, container: str, command: Sequence[str], *, within: float = 30) -> Ran:
         """Run a command in a container and return what it said. Raises TimeoutError after `within` seconds."""
-        params = [("command", word) for word in command]
-        params += [("container", container), ("stdout", "true"), ("stderr", "true")]
-        said = {_STDOUT: b"", _STDERR: b"", _STATUS: b""}
-        path = f"api/v1/namespaces/{namespace}/pods/{pod}/exec"
         with anyio.fail_after(within):
-            async with self.open(path, params=params, subprotocols=[_EXEC_PROTOCOL]) as socket:
-                # The kubelet ends with a close frame or just with the connection; the status has come before.
-                with suppress(ConnectionClosed):
-                    async for frame in socket:
-                        assert isinstance(frame, bytes), f"a text frame from {path}"
-                        said[frame[0]] += frame[1:]
-        assert said[_STATUS], f"the command in {pod} ended without a status: {said}"
-        return Ran(said[_STDOUT].decode(), said[_STDERR].decode(), _exit_status(said[_STATUS]))
+            async with self.command(namespace, pod, container, command) as running:
+                return await running.end()
+
+    @asynccontextmanager
+    async def command(
+        self, namespace: str, pod: str, container: str, command: Sequence[str]
+    ) -> AsyncIterator["Running"]:
+        """Start a command in a container. Nothing ends it but itself: it should end when its input says so."""
+        params = [("command", word) for word in command]
+        params += [("container", container), ("stdin", "true"), ("stdout", "true"), ("stderr", "true")]
+        path = f"api/v1/namespaces/{namespace}/pods/{pod}/exec"
+        async with self.open(path, params=params, subprotocols=[_EXEC_PROTOCOL]) as socket:
+            yield Running(socket)
+
+
+class Running:
+    """A command that runs in a container."""
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self._socket = socket
+        self._said = {_STDOUT: b"", _STDERR: b"", _STATUS: b""}
+
+    async def tell(self, line: str) -> None:
+        """Write a line to its input."""
+        await self._socket.send(bytes([_STDIN]) + line.encode() + b"\n")
+
+    async def line(self) -> str:
+        """The next line of its output."""
+        while b"\n" not in self._said[_STDOUT]:
+            assert await self._read(), f"the command ended before it said what was expected: {self._said}"
+        line, _, self._said[_STDOUT] = self._said[_STDOUT].partition(b"\n")
+        return line.decode()
+
+    async def end(self) -> Ran:
+        """Wait for its end, and return what it said that was not read yet."""
+        while await self._read():
+            pass
+        assert self._said[_STATUS], f"the command ended without a status: {self._said}"
+        status = _exit_status(self._said[_STATUS])
+        return Ran(self._said[_STDOUT].decode(), self._said[_STDERR].decode(), status)
+
+    async def _read(self) -> bool:
+        """Take in one frame; False at the end: a close frame, or just that of the connection."""
+        try:
+            frame = await self._socket.recv()
+        except ConnectionClosed:
+            return False
+        assert isinstance(frame, bytes), "a text frame from a command"
+        self._said[frame[0]] += frame[1:]
+        return True
 
 
 def _exit_status(told: bytes) -> int:

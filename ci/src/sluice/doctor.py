@@ -32,6 +32,7 @@ async def examine(settings: Settings) -> list[Finding]:
     return [
         Finding("Python", "has", platform.python_version()),
         await _go(),
+        _maven(),
         await _engine(),
         _capabilities(),
         _disk(settings),
@@ -50,6 +51,15 @@ async def _go() -> Finding:
             "install golang to build components from source; not needed where a container registry is reachable",
         )
     return Finding("Go", "has", (await run(["go", "version"], deadline_seconds=30)).stdout.split(" ")[2])
+
+
+def _maven() -> Finding:
+    found = shutil.which("mvn")
+    if found:
+        return Finding("Maven", "has", found)
+    if host.is_root() and host.is_debian():
+        return Finding("Maven", "short", "not on PATH", "a run that needs jars installs Debian's maven")
+    return Finding("Maven", "short", "not on PATH", "nothing to do: jars are fetched in a container; maven is faster")
 
 
 async def _engine() -> Finding:

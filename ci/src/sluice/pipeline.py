@@ -67,11 +67,15 @@ async def deliver(run: Run, tools: Toolbox, so_far: SoFar) -> None:
             definitions = await tools.definitions()
             installer = await tools.installer(await cluster())
             await run.step("prepare cluster", partial(prepare, installer, definitions), deadline_seconds=limits.charts)
-            secrets = partial(install_secrets, installer, spaces.services)
-            await run.step("make secrets", secrets, deadline_seconds=limits.charts)
             return installer
 
         installer = begin(group, prepared)
+
+        async def shared_secrets() -> None:
+            work = partial(install_secrets, await installer(), spaces.services)
+            await run.step("make secrets", work, deadline_seconds=limits.charts)
+
+        secrets = begin(group, shared_secrets)
 
         async def images_of(what: str, names: tuple[str, ...]) -> dict[str, Image]:
             work = partial(tools.component_images, names)
@@ -96,6 +100,7 @@ async def deliver(run: Run, tools: Toolbox, so_far: SoFar) -> None:
                 if needed.each_service:
                     work = partial(provide, await installer(), needed, one, spaces.services, found)
                     await run.step(f"{needed.name} for {one.name}", work, deadline_seconds=limits.charts)
+            await secrets()
             image = next(image for image in (await images()).images if image.name == one.name)
             install = partial(install_service, await installer(), one, spaces.services, image, required)
             await run.step(f"install {one.name}", install, deadline_seconds=limits.charts)

@@ -47,6 +47,5 @@ def violations(topic: str, key: str, event: dict[str, Any]) -> list[str]:
         found.append(f"{told}: dataschema is {event['dataschema']}")
     if not event["source"].startswith("/services/") or not event["type"].startswith(PREFIX):
         found.append(f"{told}: source or type has not our prefix")
-    for error in _validator(event["type"]).iter_errors(event["data"]):
-        found.append(f"{told}: {'/'.join(map(str, error.absolute_path)) or 'data'}: {error.message}")
-    return found
+    errors = _validator(event["type"]).iter_errors(event["data"])
+    return found + [f"{told}: {'/'.join(map(str, error.absolute_path)) or 'data'}: {error.message}" for error in errors]

@@ -24,7 +24,6 @@ from sqlalchemy import Table, select
 from notification.models import Base
 from notification.service import MIGRATIONS, Parts, assemble
 from notification.settings import NotificationSettings
-from servicekit.database import create_engine
 from servicekit.events import REMINDER_DUE, ReminderDue
 from testkit.events import KeptPublisher, as_json, deliver
 from testkit.postgresql import Postgresql
@@ -62,11 +61,6 @@ class Request:
     def json(self) -> Any:
         """The body, parsed."""
         return json.loads(self.body)
-
-
-def answer(status: int, headers: str = "", body: str = "") -> bytes:
-    """Return an answer as it goes over the wire."""
-    return f"HTTP/1.1 {status} Said\r\n{headers}Content-Length: {len(body)}\r\n\r\n{body}".encode()
 
 
 class Receiver:
@@ -117,7 +111,8 @@ class Receiver:
                 self.flooded += 65_536
                 await writer.drain()
         elif said != "cut":
-            writer.write(said if isinstance(said, bytes) else answer(int(said)))
+            status = f"HTTP/1.1 {said!s} Said\r\nContent-Length: 0\r\n\r\n"
+            writer.write(said if isinstance(said, bytes) else status.encode())
             await writer.drain()
 
 
@@ -195,11 +190,8 @@ class System:
 
     async def rows(self, table: Table) -> list[Any]:
         """Read a whole table."""
-        engine = create_engine(self.settings, application="tests", pooled=False)
-        async with engine.connect() as connection:
-            found = (await connection.execute(select(table))).all()
-        await engine.dispose()
-        return list(found)
+        async with self.parts.database.transaction() as session:
+            return list((await session.execute(select(table))).all())
 
     async def dead_letters(self) -> list[dict[str, Any]]:
         """Publish what waits in the outbox and return the dead letters so far."""
@@ -228,11 +220,8 @@ def clock() -> Clock:
     return Clock()
 
 
-Start = Callable[..., Any]
-
-
 @pytest.fixture
-async def start(database: dict[str, Any], keys: Keys, clock: Clock) -> AsyncIterator[Start]:
+async def start(database: dict[str, Any], keys: Keys, clock: Clock) -> AsyncIterator[Callable[..., System]]:
     """Start notification on an empty database: settings' values of the test's own, and `resolve`."""
     await empty_tables(NotificationSettings.model_validate(database), Base.metadata)
     begun: list[System] = []
@@ -254,10 +243,9 @@ async def start(database: dict[str, Any], keys: Keys, clock: Clock) -> AsyncIter
 
 
 @pytest.fixture
-def system(start: Start) -> System:
+def system(start: Callable[..., System]) -> System:
     """Notification with the usual settings."""
-    started: System = start()
-    return started
+    return start()
 
 
 @dataclass(frozen=True)

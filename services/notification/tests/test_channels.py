@@ -64,6 +64,7 @@ async def test_without_a_mail_server_there_are_no_mail_channels(system: Any) -> 
     assert (refused.status_code, refused.json()["type"]) == (422, "urn:sluice:problem:email-unavailable")
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(
     ("content", "pointer"),
     [

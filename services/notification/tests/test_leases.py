@@ -121,7 +121,7 @@ async def test_a_replica_that_stops_gives_back_what_it_was_sending(start: Any, r
     attempt = asyncio.create_task(stopping.parts.worker.attempt(claimed))
     async with asyncio.timeout(DEADLINE_SECONDS):
         while not receiver.requests:
-            await asyncio.sleep(0)
+            await asyncio.sleep(0.02)
     attempt.cancel()
     with pytest.raises(asyncio.CancelledError):
         await attempt

@@ -65,4 +65,4 @@ async def test_what_waits_is_measured(system: Any, receiver: Any) -> None:
     async with system.parts.service.app.router.lifespan_context(system.parts.service.app):
         async with asyncio.timeout(DEADLINE_SECONDS):
             while (await samples(system))["notification_deliveries_pending{}"] != 2:
-                await asyncio.sleep(0)
+                await asyncio.sleep(0.02)

@@ -20,7 +20,7 @@ async def until(condition: Callable[[], Awaitable[bool]]) -> None:
     """Poll until the condition holds; fail at the deadline."""
     async with asyncio.timeout(DEADLINE_SECONDS):
         while not await condition():
-            await asyncio.sleep(0)
+            await asyncio.sleep(0.02)
 
 
 def all_are(system: Any, state: str) -> Callable[[], Awaitable[bool]]:
@@ -67,7 +67,7 @@ async def test_a_restart_resumes_what_waits(start: Any, receiver: Any) -> None:
     await before.channel(url=receiver.url())
     for _ in range(3):
         await before.remind()
-    after = start()
+    after = start(delivery_concurrency=1)  # so that a place has to become free again
     async with running(after):
         await until(all_are(after, "delivered"))
     assert len({request.headers["webhook-id"] for request in receiver.requests}) == len(receiver.requests) == 3
@@ -115,6 +115,7 @@ async def test_a_database_that_goes_away_while_sending_is_asked_again(
             noting = asyncio.create_task(system.parts.worker._settle(claimed, None))
 
             async def waits() -> bool:
+                assert not noting.done()
                 return any(line["event"] == "an outcome waits" for line in lines)
 
             await until(waits)

@@ -14,26 +14,26 @@ from typing import Any
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
 from recurring_task.metrics import RecurringTaskMetrics
 from recurring_task.models import Base
 from recurring_task.scheduler import Scheduler
 from recurring_task.service import MIGRATIONS, build
 from recurring_task.settings import RecurringTaskSettings
-from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncEngine
-from testkit.events import KeptPublisher, deliver
-from testkit.postgresql import Postgresql
-from testkit.settings import empty_tables, files_of_secrets, migrated
-from testkit.tokens import Keys
-
 from servicekit.database import Database, create_engine
 from servicekit.event_metrics import EventMetrics
 from servicekit.events import EventType
 from servicekit.metrics import Metrics
 from servicekit.outbox import Outbox
 from servicekit.tables import event_tables
+from testkit.events import KeptPublisher, deliver
+from testkit.postgresql import Postgresql
+from testkit.settings import empty_tables, files_of_secrets, migrated
+from testkit.tokens import Keys
 
-DEADLINE_SECONDS = 30
+DEADLINE_SECONDS = 60
 
 
 @pytest.fixture(scope="session", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.contract)])
@@ -76,12 +76,12 @@ class Bench:
 
     async def samples(self) -> dict[str, float]:
         """Scrape and return values by `name{label=value,…}`."""
-        text = (await self.client.get("/metrics")).text
-        return {
-            f"{sample.name}{{{','.join(f'{key}={value}' for key, value in sorted(sample.labels.items()))}}}": sample.value
-            for family in text_string_to_metric_families(text)
-            for sample in family.samples
-        }
+        families = text_string_to_metric_families((await self.client.get("/metrics")).text)
+        found = {}
+        for sample in (sample for family in families for sample in family.samples):
+            labels = ",".join(f"{key}={value}" for key, value in sorted(sample.labels.items()))
+            found[f"{sample.name}{{{labels}}}"] = sample.value
+        return found
 
 
 @asynccontextmanager

@@ -7,10 +7,10 @@ from typing import Any
 
 import httpx
 import pytest
-from testkit.events import changed, snapshot
-from testkit.tokens import Keys
 
 from servicekit.events import TASK_CREATED
+from testkit.events import changed, snapshot
+from testkit.tokens import Keys
 
 pytestmark = pytest.mark.anyio
 

@@ -7,17 +7,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import insert
+
 from recurring_task.models import Reminder, TrackedTask
 from recurring_task.reminders import reminder_id
-from sqlalchemy import insert
-from testkit.events import changed, snapshot
-
 from servicekit.database import create_engine
 from servicekit.events import REMINDER_DUE, TASK_COMPLETED, TASK_CREATED, TASK_DELETED, TASK_UPDATED, TaskSnapshot
+from testkit.events import changed, snapshot
 
 pytestmark = pytest.mark.anyio
 
-DEADLINE_SECONDS = 30
+DEADLINE_SECONDS = 60
 
 
 def set_in_time(late: timedelta, *, minutes: int = 30, **values: object) -> TaskSnapshot:

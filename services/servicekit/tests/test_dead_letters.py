@@ -82,7 +82,9 @@ async def test_the_reason_holds_no_value(example: Example, publisher: KeptPublis
     assert "my secret" not in (await letters(example, publisher))[0]["reason"]
 
 
-async def test_what_a_handler_refuses_is_one_at_once(events_settings: ExampleSettings, publisher: KeptPublisher) -> None:
+async def test_what_a_handler_refuses_is_one_at_once(
+    events_settings: ExampleSettings, publisher: KeptPublisher
+) -> None:
     async def refuse(session: AsyncSession, event: Event[Any]) -> None:
         await note(session, event)
         raise Refused("there is no such series")

@@ -30,10 +30,14 @@ async def test_an_event_is_new_once(events_settings: ExampleSettings) -> None:
 
 async def test_what_was_rolled_back_is_new_again(events_settings: ExampleSettings) -> None:
     example = Example(events_settings, KeptPublisher())
-    with pytest.raises(RuntimeError):
+
+    async def fail() -> None:
         async with example.database.transaction() as session:
             assert await first_time(session, tables, "a")
             raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await fail()
     assert await seen(example, "a")
 
 

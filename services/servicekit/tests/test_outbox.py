@@ -68,11 +68,15 @@ async def test_a_change_and_its_event_roll_back_together(
 ) -> None:
     example = Example(events_settings, publisher)
     event = created()
-    with pytest.raises(RuntimeError, match="too late"):
+
+    async def fail() -> None:
         async with example.database.transaction() as session:
             await note(session, event)
             await example.outbox.add(session, TASK_CREATED, event)
             raise RuntimeError("too late")
+
+    with pytest.raises(RuntimeError, match="too late"):
+        await fail()
     assert (await example.effects(), await example.pending()) == ([], 0)
     await example.outbox.publish_batch()
     assert publisher.published == []

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from tests.e2e.audit import entries_of
 from tests.e2e.support import Backend, Client
 
 CHANGES = "/api/v1/changes"
-ENTRIES = "/api/v1/entries"
 _PAGE = "500"
 
 
@@ -43,16 +43,4 @@ class Effects:
 
     async def entries(self) -> Counter[str]:
         """How many audit entries there are by event id."""
-        return Counter(entry["event_id"] for entry in await all_entries(self.audit))
-
-
-async def all_entries(audit: Client, **params: str) -> list[dict[str, Any]]:
-    """Every audit entry that the client's user may see."""
-    items: list[dict[str, Any]] = []
-    cursor: dict[str, str] = {}
-    while True:
-        page = await audit.read(ENTRIES, **params, **cursor, limit="100")
-        items += page["items"]
-        if not page["next_cursor"]:
-            return items
-        cursor = {"cursor": page["next_cursor"]}
+        return Counter(entry["event_id"] for entry in await entries_of(self.audit))

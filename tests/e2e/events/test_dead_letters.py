@@ -3,12 +3,14 @@
 import json
 import uuid
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from tests.e2e.events.effects import Effects, all_entries
+from tests.e2e.audit import entries_of
+from tests.e2e.events.effects import Effects
 from tests.e2e.events.publishing import Message, Sidecar, created, event, message, task
-from tests.e2e.support import EFFECT_WITHIN, PROVOKED, Client, eventually
+from tests.e2e.support import EFFECT_WITHIN, PROVOKED, SKEW_SECONDS, Client, eventually
 
 pytestmark = pytest.mark.anyio
 
@@ -91,5 +93,7 @@ async def dead_letters(auditor: Client, mark: str, count: int) -> list[dict[str,
 
 async def found_letters(auditor: Client, mark: str) -> list[dict[str, Any]]:
     """What the auditor is shown of the dead letters of an event that has `mark` in it."""
-    entries = await all_entries(auditor, type=DEAD_LETTER)
+    # Of the last minutes only: a kept cluster has those of earlier runs.
+    since = (datetime.now(UTC) - timedelta(seconds=SKEW_SECONDS)).isoformat()
+    entries = await entries_of(auditor, type=DEAD_LETTER, **{"from": since})
     return [entry["data"] for entry in entries if mark in entry["data"]["event"]]

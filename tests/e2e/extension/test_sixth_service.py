@@ -23,14 +23,15 @@ pytestmark = [pytest.mark.anyio, pytest.mark.last]
 ROOT = Path(__file__).parents[3]
 # The one suite of the inner run: this suite never starts itself.
 SUITE = "services"
+HELLO = "app.kubernetes.io/instance=hello"
 RUN_WITHIN = 300.0
 STOPPED_WITHIN = 30.0
 KEPT = ("evidence.json", "verdict.json", "suites.log")
+MONITORS = "apis/monitoring.coreos.com/v1/servicemonitors"
 KINDS = (
     "apis/apps/v1/deployments",
     "apis/policy/v1/poddisruptionbudgets",
     "apis/networking.k8s.io/v1/networkpolicies",
-    "apis/monitoring.coreos.com/v1/servicemonitors",
     "apis/autoscaling/v2/horizontalpodautoscalers",
     "api/v1/services",
     "api/v1/configmaps",
@@ -43,7 +44,7 @@ async def hello_removed(kube: Kube, prometheus: PrometheusMetrics) -> AsyncItera
     """Leave the cluster as it was, whatever became of the run."""
     yield
     for kind in KINDS:
-        await kube.delete_all(kind, "app.kubernetes.io/instance=hello")
+        await kube.delete_all(kind, HELLO)
     await kube.delete_all("api/v1/secrets", "owner=helm,name=hello")
 
     async def gone() -> None:
@@ -53,6 +54,8 @@ async def hello_removed(kube: Kube, prometheus: PrometheusMetrics) -> AsyncItera
         assert not targets, f"still scraped: {[one.url for one in targets]}"
 
     await eventually(gone, within=SCRAPED_WITHIN)
+    # Last: a target that goes ends its series, one whose configuration goes leaves them for minutes.
+    await kube.delete_all(MONITORS, HELLO)
 
 
 @pytest.mark.usefixtures("hello_removed")

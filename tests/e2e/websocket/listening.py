@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import anyio
+from tests.e2e.forwarding import forwarded
 from tests.e2e.kube import Kube
 from tests.e2e.support import EFFECT_WITHIN, TOKEN_HEADER
 from tests.e2e.users import Signer
-from websockets.asyncio.client import ClientConnection
+from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from sluice.steps.run_suites import ServiceAddress
@@ -60,20 +61,25 @@ class Sync:
     async def connection(
         self, *, token: str | None = None, after: int | None = None, pod: str = "", **how: Any
     ) -> AsyncIterator[ClientConnection]:
-        """Open a connection and read nothing of it; `how` is what Sockets.open takes."""
+        """Open a connection and read nothing of it; `how` is what Sockets.open takes.
+
+        With `after` it goes by a port-forward: the API server's proxy hands no query on.
+        """
         headers = {TOKEN_HEADER: token} if token else {}
-        params = [] if after is None else [("after", str(after))]
-        async with self.kube.sockets.to_service(
-            self.address.namespace,
-            pod or self.address.name,
-            self.address.port,
-            PATH,
-            pod=bool(pod),
-            headers=headers,
-            params=params,
-            **how,
-        ) as socket:
-            yield socket
+        address, sockets = self.address, self.kube.sockets
+        if after is None:
+            name = pod or address.name
+            way = sockets.to_service(address.namespace, name, address.port, PATH, pod=bool(pod), headers=headers, **how)
+            async with way as opened:
+                yield opened
+            return
+        pod = pod or await self.kube.one_pod(address.name)
+        url = f"ws://{address.name}{PATH}?after={after}"
+        async with (
+            forwarded(sockets, address.namespace, pod, address.port) as stream,
+            connect(url, sock=stream, additional_headers=headers, compression=None, **how) as opened,
+        ):
+            yield opened
 
     @asynccontextmanager
     async def listening(self, user: str, *, token: str | None = None, **how: Any) -> AsyncIterator[Listener]:

@@ -1,27 +1,49 @@
 """Why a connection is refused or ended, told by its close code, and that nobody else waits for it."""
 
+import json
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
-import anyio
 import pytest
 from tests.e2e.kube import Kube
-from tests.e2e.support import Backend, shown
+from tests.e2e.sockets import Running
+from tests.e2e.support import TOKEN_HEADER, Backend, shown
 from tests.e2e.users import Signer
-from tests.e2e.websocket.listening import Listener, Sync, told
+from tests.e2e.websocket.listening import PATH, Listener, Sync, told
 
 from sluice.adapters.kubernetes.service_proxy import ServiceProxy
-from sluice.steps.run_suites import SuiteContext
 
 pytestmark = pytest.mark.anyio
 
 TOKEN, NOT_UNDERSTOOD, RESUME_POINT_GONE, TOO_SLOW = 4401, 4400, 4409, 4429
 CLOSED_WITHIN = 15.0
-# What lies between (the API server, the kernels' buffers) takes some megabytes before anybody notices a client that
-# does not read. A character of four bytes makes a task of 40 kB.
+# A character of four bytes makes a task of 40 kB; the service keeps half a megabyte for a client that does not read.
 LARGE = "\U0001f422" * 9_999
-BURST = 10
-MOST_CHANGES = 600
+BURST = 5
+MOST_CHANGES = 200
+IDLE = """
+import asyncio, json, socket, sys
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
+
+async def main():
+    host, port, path, headers = json.loads(sys.stdin.readline())
+    small = socket.socket()
+    small.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    small.connect((host, port))
+    url = f"ws://{host}:{port}{path}"
+    async with connect(url, sock=small, additional_headers=headers, max_queue=1, compression=None) as opened:
+        print(await opened.recv(), flush=True)
+        await asyncio.to_thread(sys.stdin.readline)
+        try:
+            while True:
+                await opened.recv()
+        except ConnectionClosed:
+            print(json.dumps([opened.close_code, opened.close_reason]), flush=True)
+
+asyncio.run(main())
+"""
 
 
 @pytest.mark.parametrize("kind", ["none", "expired", "forged"])
@@ -64,43 +86,45 @@ async def test_a_client_that_talks_nonsense_is_cut(sync: Sync, user: str) -> Non
 
 
 async def test_a_client_that_does_not_read_is_cut_and_another_goes_on(
-    sync: Sync, backend: Backend, user: str, kube: Kube, pod_of_sync: Callable[[str], ServiceProxy]
+    sync: Sync, backend: Backend, user: str, kube: Kube
 ) -> None:
     pod = await kube.one_pod("sync")
-    cut_before = await cut(pod_of_sync(pod))
-    path = f"/api/v1/tasks/{(await backend.create())['id']}"
+    one_of_sync = ServiceProxy(kube.client, kube.namespace, pod, sync.address.port, kind="pods")
+    cut_before = await cut(one_of_sync)
     made = 1
-
-    async def change(number: int) -> None:
-        body = {"description": LARGE, "title": f"number {number}"}
-        shown(await backend.request("PATCH", path, json=body), 200)
-
-    # A client whose queue is full reads no further, not even from its socket.
-    async with (
-        sync.listening(user, pod=pod, max_queue=1) as slow,
-        sync.listening(user, pod=pod, after=0) as quick,
-    ):
+    async with idle_client(sync, user, pod) as idle, sync.listening(user, pod=pod) as quick:
+        path = f"/api/v1/tasks/{(await backend.create())['id']}"
         heard = await quick.changes(1)
-        with anyio.fail_after(60):
-            while await cut(pod_of_sync(pod)) == cut_before:
-                assert made < MOST_CHANGES, f"after {made} changes the client that does not read is still connected"
-                for number in range(BURST):
-                    await change(made + number)
-                made += BURST
-                heard += await quick.changes(BURST)
+        while await cut(one_of_sync) == cut_before:
+            assert made < MOST_CHANGES, f"after {made} changes the client that does not read is still connected"
+            for number in range(BURST):
+                body = {"description": LARGE, "title": f"number {made + number}"}
+                shown(await backend.request("PATCH", path, json=body), 200)
+            made += BURST
+            heard += await quick.changes(BURST)
         # The service gave it up; what was under way still comes, and the close frame behind it.
-        code, reason = await slow.closing(within=CLOSED_WITHIN)
+        await idle.tell("read on")
+        code, reason = json.loads(await idle.line())
         assert code == TOO_SLOW, f"{code}: {reason}"
-        await change(made + 1)
+        await backend.create()
         heard += await quick.changes(1)
     assert [one["sequence"] for one in heard] == list(range(1, made + 2))
 
 
-@pytest.fixture
-def pod_of_sync(kube: Kube, context: SuiteContext) -> Callable[[str], ServiceProxy]:
-    """One pod of sync over HTTP."""
-    address = context.services["sync"]
-    return lambda pod: ServiceProxy(kube.client, address.namespace, pod, address.port, kind="pods")
+@asynccontextmanager
+async def idle_client(sync: Sync, user: str, pod: str) -> AsyncIterator[Running]:
+    """A client inside the cluster, in the backend's container: nothing but its own small buffer lies in between.
+
+    It reads the greeting, waits for a line, reads to the end and says the close code and its reason.
+    """
+    address = (await sync.kube.get(f"api/v1/namespaces/{sync.address.namespace}/pods/{pod}"))["status"]["podIP"]
+    command = ["python3", "-c", IDLE]
+    async with sync.kube.command(await sync.kube.one_pod("backend"), "backend", command) as running:
+        # The token goes by the input: a command's words are shown to whoever lists processes.
+        headers = {TOKEN_HEADER: sync.signer.token(user)}
+        await running.tell(json.dumps([address, sync.address.port, PATH, headers]))
+        assert '"hello"' in await running.line()
+        yield running
 
 
 async def cut(pod: ServiceProxy) -> float:

@@ -71,6 +71,19 @@ async def test_without_go_only_upstream_is_left(settings: Settings) -> None:
     assert "registry is reachable" in finding.cure
 
 
+@pytest.mark.parametrize(("debian", "cure"), [(True, "installs Debian's maven"), (False, "in a container")])
+async def test_without_maven_it_is_installed_where_that_is_possible(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, debian: bool, cure: str
+) -> None:
+    monkeypatch.setattr(host, "is_root", lambda: debian)
+    monkeypatch.setattr(host, "is_debian", lambda: debian)
+    finding = await found(settings, "Maven")
+    assert finding.state == "short"
+    assert cure in finding.cure
+    (tmp_path / "mvn").touch(mode=0o755)
+    assert (await found(settings, "Maven")).state == "has"
+
+
 async def test_a_short_bounding_set_is_named_by_its_bits(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(host, "missing_capabilities", lambda: (24, 39))
     finding = await found(settings, "capabilities")

@@ -159,15 +159,25 @@ async def test_fixtures_come_up_while_images_are_built(line: Line) -> None:
     assert not {"install backend", "install plain"} & ended
 
 
-async def test_nothing_is_put_on_a_cluster_without_its_namespaces_and_secrets(line: Line) -> None:
-    secrets = line.run.held["make secrets"] = anyio.Event()
+@pytest.mark.parametrize(
+    ("held", "waits", "goes"),
+    [
+        ("prepare cluster", {"install kafka", "install monitoring", "install plain"}, {"build images"}),
+        ("make secrets", {"install backend", "install plain"}, {"install kafka", "postgresql for backend"}),
+    ],
+)
+async def test_nothing_is_put_on_a_cluster_without_what_it_mounts(
+    line: Line, held: str, waits: set[str], goes: set[str]
+) -> None:
+    event = line.run.held[held] = anyio.Event()
     async with anyio.create_task_group() as group:
         group.start_soon(line.deliver)
         await line.settled()
         begun = set(line.run.begun)
-        secrets.set()
-    assert "prepare cluster" in begun
-    assert {name for name in begun if name.startswith("install")} == set()
+        event.set()
+    assert not waits & begun
+    assert goes <= begun
+    assert waits <= set(line.run.ended)
 
 
 async def test_a_fixture_that_fails_ends_the_line_with_its_cause(line: Line) -> None:

@@ -21,11 +21,15 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
+HEAR = b"hear"
+
+
 class ApiServer:
-    """Answers a command with `frames`, and anything else with the path and the headers that came."""
+    """Answers a command with `frames`, waiting for one where HEAR stands; anything else with its path and headers."""
 
     def __init__(self) -> None:
         self.frames: list[bytes] = []
+        self.told: list[bytes] = []
         self.asked: dict[str, list[str]] = {}
 
     async def __call__(self, socket: ServerConnection) -> None:
@@ -34,7 +38,10 @@ class ApiServer:
         self.asked = parse_qs(address.query)
         if address.path.endswith("/exec"):
             for frame in self.frames:
-                await socket.send(frame)
+                if frame == HEAR:
+                    self.told.append(bytes(await socket.recv(decode=False)))
+                else:
+                    await socket.send(frame)
         else:
             headers = socket.request.headers
             await socket.send(json.dumps([address.path, headers["Authorization"], headers.get("X-Mine")]))
@@ -83,6 +90,22 @@ async def test_a_command_that_succeeds_has_status_zero(api_server: ApiServer) ->
     api_server.frames = [b'\x03{"status": "Success"}']
     async with sockets_to(api_server) as sockets:
         assert await sockets.run("default", "sync-1", "sync", ["true"]) == Ran("", "", 0)
+
+
+async def test_a_command_is_told_and_says_line_by_line(api_server: ApiServer) -> None:
+    api_server.frames = [b"\x01rea", b"\x01dy\nthe", HEAR, b"\x01 rest\n", b'\x03{"status": "Success"}']
+    async with sockets_to(api_server) as sockets, sockets.command("default", "sync-1", "sync", ["cat"]) as running:
+        assert await running.line() == "ready"
+        await running.tell("go on")
+        assert await running.end() == Ran("the rest\n", "", 0)
+    assert api_server.told == [b"\x00go on\n"]
+
+
+async def test_a_command_that_ends_before_its_line_fails(api_server: ApiServer) -> None:
+    api_server.frames = [b"\x02no such module", b'\x03{"status": "Success"}']
+    async with sockets_to(api_server) as sockets, sockets.command("default", "sync-1", "sync", ["cat"]) as running:
+        with pytest.raises(AssertionError, match="no such module"):
+            await running.line()
 
 
 async def test_a_command_without_a_status_fails_and_one_that_did_not_run_says_why(api_server: ApiServer) -> None:

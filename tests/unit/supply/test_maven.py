@@ -3,13 +3,16 @@
 import hashlib
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.unit.core.support import FakeEngine
 from tests.unit.supply.benches import Bench, bench
 
 from sluice.adapters import host
+from sluice.adapters.docker.engine import Engine
 from sluice.adapters.process import Completed
 from sluice.domain import Component
 from sluice.errors import CommandFailed, DigestMismatch, HostError, SupplyError, Unreachable
@@ -68,7 +71,12 @@ class Rig:
         (self.folder / "catalog.toml").write_text(CATALOG)
         found = load_catalog(self.folder / "catalog.toml")["kafka"]
         assert isinstance(found.source, MavenRecipe)
-        await maven.build_image(found, found.source, into, bench(self.folder / "cache"))
+        parts = {"debian": Component("debian", "1", "source", "sha256:0", str(self.folder), 1, 1.0)}
+        made = replace(bench(self.folder / "cache", parts), engine=self._engine)
+        await maven.build_image(found, found.source, into, made)
+
+    async def _engine(self) -> Engine:
+        return FakeEngine(self.folder / "engine")
 
     async def _run(self, argv: Sequence[str | Path], **options: Any) -> Completed:
         words = [str(word) for word in argv]
@@ -91,6 +99,13 @@ class Rig:
         assert base == "debian"
         files = (path for path in context.rglob("*") if path.is_file())
         self.context = {str(path.relative_to(context)): path.read_text() for path in files}
+
+
+def without_mvn(monkeypatch: pytest.MonkeyPatch, *, root: bool) -> None:
+    """A host without mvn: as root on Debian, or neither."""
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    monkeypatch.setattr(host, "is_root", lambda: root)
+    monkeypatch.setattr(host, "is_debian", lambda: root)
 
 
 @pytest.fixture
@@ -188,26 +203,46 @@ async def test_a_module_that_is_not_there_is_told(rig: Rig) -> None:
     assert caught.value.expected == "kafka"
 
 
-@pytest.mark.parametrize(("root", "debian_host"), [(True, True), (True, False), (False, True)])
-async def test_mvn_is_installed_as_root_on_debian_only(
-    rig: Rig, monkeypatch: pytest.MonkeyPatch, *, root: bool, debian_host: bool
-) -> None:
+async def test_mvn_is_installed_as_root_on_debian(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     installed: list[str] = []
 
     async def install(*packages: str, log: Path) -> None:
         installed.extend(packages)
 
-    monkeypatch.setattr(shutil, "which", lambda _: None)
+    without_mvn(monkeypatch, root=True)
     monkeypatch.setattr(maven, "install_packages", install)
-    monkeypatch.setattr(host, "is_root", lambda: root)
-    monkeypatch.setattr(host, "is_debian", lambda: debian_host)
-    if root and debian_host:
-        await rig.make()
-        assert installed == ["maven"]
-    else:
-        with pytest.raises(HostError, match="no mvn"):
-            await rig.make()
-        assert installed == []
+    await rig.make()
+    assert installed == ["maven"]
+    assert rig.calls[0][0] == "mvn"
+
+
+async def test_elsewhere_mvn_runs_in_a_container_that_sees_what_it_writes_to(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def base(engine: object, component: Component) -> str:
+        return f"held/{component.name}"
+
+    without_mvn(monkeypatch, root=False)
+    monkeypatch.setattr(maven, "in_engine", base)
+    monkeypatch.setattr(maven, "_SETTINGS", rig.folder / "settings.xml")
+    (rig.folder / "settings.xml").write_text("<settings/>")
+    await rig.make()
+    [words] = rig.calls
+    assert words[:3] == ["docker", "run", "--rm"]
+    at = words.index("held/debian")
+    volumes = {word.removeprefix("--volume=") for word in words[:at] if word.startswith("--volume=")}
+    fetched, repository = rig.folder / "work-0" / "fetched", rig.folder / "cache" / "maven" / "kafka"
+    assert volumes == {
+        f"{fetched}:{fetched}", f"{repository}:{repository}", f"{rig.folder}/settings.xml:/root/.m2/settings.xml:ro",
+    }  # fmt: skip
+    assert "jars/one-1.0.jar" in rig.context
+
+
+async def test_without_mvn_and_without_an_engine_the_cure_is_told(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    without_mvn(monkeypatch, root=False)
+    with pytest.raises(HostError, match="no mvn"):
+        await maven.refresh_lock("kafka", rig.folder / "cache", rig.folder / "log", print)
+    assert rig.calls == []
 
 
 async def test_an_image_is_built_anew_when_its_lock_its_pom_or_its_files_change(

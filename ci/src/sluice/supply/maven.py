@@ -6,9 +6,10 @@ mvn reads the user's settings.xml, for mirrors and proxies; its repository lies 
 """
 
 import hashlib
+import os
 import re
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 import anyio
@@ -19,13 +20,27 @@ from sluice.adapters.process import run
 from sluice.errors import CommandFailed, DigestMismatch, HostError, SupplyError, Unreachable
 from sluice.supply.catalog import Entry, MavenRecipe
 from sluice.supply.debian import IMAGES, build_context
-from sluice.supply.workbench import Workbench
+from sluice.supply.workbench import Workbench, in_engine
+
+Container = Callable[[], Awaitable[list[str | Path]]]
 
 MODULES = Path(__file__).with_name("maven")
 POM, LOCK, JARS = "pom.xml", "jars.lock", "jars"
 _PLUGIN = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1"
 _SECONDS = 900
 _LINE = re.compile(r"(?P<jar>[^\s:]+:[^\s:]+:[^\s:]+) (?P<sha256>[0-9a-f]{64})")
+_SETTINGS = Path.home() / ".m2" / "settings.xml"
+# Arguments: the owner of what is written, the two folders that are written to, the command.
+_IN_CONTAINER = """
+owner=$1 repository=$2 fetched=$3
+shift 3
+apt-get update -q
+DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends maven ca-certificates
+status=0
+"$@" || status=$?
+chown -R "$owner" "$repository" "$fetched"
+exit $status
+"""
 _SAID = re.compile(r"Downloaded from .*/(\S+) ")
 _CAUSE = re.compile(r"(Could not (find|transfer) artifact|Checksum validation failed)[^\n]*")
 
@@ -43,7 +58,18 @@ async def build_image(entry: Entry, recipe: MavenRecipe, into: Path, bench: Work
     context, fetched = into.parent / "context", into.parent / "fetched"
     shutil.copytree(IMAGES / recipe.folder, context)
     repository = _repository(recipe.module, bench.cache_root)
-    found = await _fetch(recipe.module, repository, fetched, bench.log, bench.say)
+
+    async def container() -> list[str | Path]:
+        """Where this host has no mvn and may not install one, the base image does, for as long as it takes."""
+        base = await in_engine(await bench.engine(), bench.parts[recipe.base])
+        mounts = [(repository, repository, ""), (fetched, fetched, ""), (_SETTINGS, "/root/.m2/settings.xml", ":ro")]
+        volumes = [f"--volume={here}:{there}{how}" for here, there, how in mounts if Path(here).exists()]
+        return [
+            *("docker", "run", "--rm", "--network=host", *volumes, base, "sh", "-euc", _IN_CONTAINER, "sh"),
+            *(f"{os.getuid()}:{os.getgid()}", repository, fetched),
+        ]
+
+    found = await _fetch(recipe.module, repository, fetched, bench.log, bench.say, container)
     await anyio.to_thread.run_sync(_check, recipe.module, found, repository)
     (context / JARS).mkdir()
     for name, jar in found.items():
@@ -73,7 +99,9 @@ def _repository(module: str, cache_root: Path) -> Path:
     return cache_root / "maven" / module
 
 
-async def _fetch(module: str, repository: Path, into: Path, log: Path, say: Callable[[str], None]) -> dict[str, Path]:
+async def _fetch(
+    module: str, repository: Path, into: Path, log: Path, say: Callable[[str], None], container: Container | None = None
+) -> dict[str, Path]:
     """Let mvn copy what the pom resolves to, and return the jars by `group:artifact:version`.
 
     What its repository holds already is not asked for again, so that a second time needs no network.
@@ -85,15 +113,16 @@ async def _fetch(module: str, repository: Path, into: Path, log: Path, say: Call
             expected=", ".join(sorted(folder.name for folder in MODULES.iterdir())),
             next_command="mend `module` of the component in catalog.toml",
         )
-    await _ensure_mvn(log, say)
     shutil.rmtree(into, ignore_errors=True)
-    into.mkdir(parents=True)
+    for folder in (into, repository):
+        folder.mkdir(parents=True, exist_ok=True)
+    prefix = await _place_for_mvn(log, say, container)
     pom = shutil.copyfile(MODULES / module / POM, into / POM)  # mvn writes beside it
     target = into / "layout"
     try:
         await run(
             # Updates: what could not be had a moment ago is asked for again; what is there is not.
-            ["mvn", "--batch-mode", "--strict-checksums", "--update-snapshots", "--file", pom,
+            [*prefix, "mvn", "--batch-mode", "--strict-checksums", "--update-snapshots", "--file", pom,
              f"-Dmaven.repo.local={repository}", f"{_PLUGIN}:copy-dependencies", "-DincludeScope=runtime",
              "-Dmdep.useRepositoryLayout=true", f"-DoutputDirectory={target}"],
             deadline_seconds=_SECONDS, log=log, on_line=lambda line: _tell(line, say), what=f"fetching {module}'s jars",
@@ -103,18 +132,23 @@ async def _fetch(module: str, repository: Path, into: Path, log: Path, say: Call
     return {_name(jar.relative_to(target)): jar for jar in sorted(target.rglob("*.jar"))}
 
 
-async def _ensure_mvn(log: Path, say: Callable[[str], None]) -> None:
+async def _place_for_mvn(log: Path, say: Callable[[str], None], container: Container | None) -> list[str | Path]:
+    """Return the words that mvn is to be started with: none on this host, which gets one where it may."""
     if shutil.which("mvn"):
-        return
-    if not host.is_root() or not host.is_debian():
-        raise HostError(
-            "no mvn, which fetches jars",
-            seen="no mvn on PATH",
-            expected="Maven 3.8 or newer, to build components from source",
-            next_command="install maven, or use --supply upstream where a container registry is reachable",
-        )
-    say("installing maven")
-    await install_packages("maven", log=log)
+        return []
+    if host.is_root() and host.is_debian():
+        say("installing maven")
+        await install_packages("maven", log=log)
+        return []
+    if container:
+        say("no mvn on this host: it runs in a container")
+        return await container()
+    raise HostError(
+        "no mvn, which resolves jars",
+        seen="no mvn on PATH",
+        expected="Maven 3.8 or newer",
+        next_command="install maven, then run this again",
+    )
 
 
 def _tell(line: str, say: Callable[[str], None]) -> None:

@@ -31,6 +31,7 @@ class DeliveryState(enum.StrEnum):
 
 
 _PENDING = text("state = 'pending'")
+_LEASED = text("lease IS NOT NULL")
 
 
 class Base(DeclarativeBase):
@@ -95,6 +96,8 @@ class Delivery(Base):
         CheckConstraint("state IN ('pending', 'delivered', 'dead')", name="state_known"),
         # What the worker looks for; what is done, which is nearly everything, is not in it.
         Index(None, "next_attempt_at", "id", postgresql_where=_PENDING, sqlite_where=_PENDING),
+        # Whose are being sent at this moment: few rows, asked for at each claim.
+        Index(None, "owner", postgresql_where=_LEASED, sqlite_where=_LEASED),
         Index(None, "owner", "created_at", "id"),
         Index(None, "channel_id"),
         Index(None, "created_at"),

@@ -12,7 +12,7 @@ from anyio.abc import TaskGroup
 
 from notification.backoff import Backoff
 from notification.clock import Clock
-from notification.metrics import NotificationMetrics, Outcome
+from notification.metrics import NotificationMetrics
 from notification.outcomes import Claimed, Failed, Sender
 from notification.queue import DeliveryQueue
 from notification.settings import NotificationSettings
@@ -21,7 +21,7 @@ from servicekit.context import working_on
 from servicekit.problems import Problem
 
 _POLL_SECONDS = 1.0
-_NOTING_ATTEMPTS = 5
+_NOTING_ATTEMPTS = 10
 _NOTING_PAUSE_SECONDS = 0.5
 _RELEASE_SECONDS = 2.0
 
@@ -94,6 +94,8 @@ class Worker:
     async def _occupy(self, delivery: Claimed) -> None:
         try:
             await self.attempt(delivery)
+        except Exception:  # noqa: BLE001 - one delivery's mistake must not stop the others
+            _log.exception("an outcome was lost: the delivery is made again when its lease ends", **_fields(delivery))
         finally:
             self._free += 1
             self.wake()
@@ -115,33 +117,30 @@ class Worker:
         return None
 
     async def _settle(self, delivery: Claimed, failure: Failed | None) -> None:
-        outcome: Outcome
+        """Note what came of an attempt; only who still held the lease counts it and tells of it."""
         if failure is None:
-            outcome = "delivered"
-            delay = (self._clock() - delivery.occurred_at).total_seconds()
-            noted = await self._note(delivery, lambda: self._queue.delivered(delivery))
-            if noted:
+            if await self._note(delivery, lambda: self._queue.delivered(delivery)):
+                delay = (self._clock() - delivery.occurred_at).total_seconds()
+                self._metrics.settled(delivery.kind, "delivered")
                 self._metrics.delivered_after(delay)
                 _log.info("notification delivered", delay_seconds=delay, **_fields(delivery))
         elif failure.permanent or delivery.attempt >= self._max_attempts:
-            outcome = "dead"
-            noted = await self._note(delivery, lambda: self._queue.bury(delivery, str(failure)))
-            _log.error("notification given up", reason=str(failure), **_fields(delivery))
+            if await self._note(delivery, lambda: self._queue.bury(delivery, str(failure))):
+                self._metrics.settled(delivery.kind, "dead")
+                _log.warning("notification given up", reason=str(failure), **_fields(delivery))
         else:
-            outcome = "retried"
             seconds = max(self._backoff.seconds(delivery.attempt, random.random()), failure.retry_after)
-            noted = await self._note(delivery, lambda: self._queue.retry(delivery, str(failure), seconds))
-            _log.warning("notification failed", reason=str(failure), again_in_seconds=seconds, **_fields(delivery))
-        if noted:
-            self._metrics.settled(delivery.kind, outcome)
+            if await self._note(delivery, lambda: self._queue.retry(delivery, str(failure), seconds)):
+                self._metrics.settled(delivery.kind, "retried")
+                _log.warning("notification failed", reason=str(failure), again_in_seconds=seconds, **_fields(delivery))
 
     async def _note(self, delivery: Claimed, call: Callable[[], Awaitable[bool]]) -> bool:
         """Write what came of an attempt; a database that is away is asked again, because the receiver is not."""
-        for attempt in range(1, _NOTING_ATTEMPTS + 1):
+        for _ in range(_NOTING_ATTEMPTS):
             try:
                 noted = await call()
             except Problem as error:
-                _log.warning("an outcome waits", error=str(error.detail), attempt=attempt, **_fields(delivery))
+                _log.warning("an outcome waits", error=str(error.detail), **_fields(delivery))
                 await anyio.sleep(_NOTING_PAUSE_SECONDS)
                 continue
             if not noted:

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-pytestmark = pytest.mark.anyio
+# What is stored is the same on any database; the queue's tests run on both.
+pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("database", ["sqlite"], indirect=True)]
 
 ANN = {"kind": "email", "address": "ann@example.org"}
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-pytestmark = pytest.mark.anyio
+# What is stored is the same on any database; the queue's tests run on both.
+pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("database", ["sqlite"], indirect=True)]
 
 DEADLINE_SECONDS = 30
 NAMED = {"webhook_allowed_hosts": "receiver.test"}
@@ -120,4 +121,4 @@ async def test_https_that_never_begins_leaves_no_connection_behind(start: Any, r
     assert (delivery["state"], delivery["last_error"]) == ("pending", "no answer within 0.2 s")
     async with asyncio.timeout(DEADLINE_SECONDS):
         while receiver.open:
-            await asyncio.sleep(0)
+            await asyncio.sleep(0.02)

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-pytestmark = pytest.mark.anyio
+# What is stored is the same on any database; the queue's tests run on both.
+pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("database", ["sqlite"], indirect=True)]
 
 
 async def only(system: Any) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 
 import anyio.to_thread
 import structlog
+from pydantic import ValidationError
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -51,9 +52,9 @@ class Occurrences:
             return
         try:
             due = await following(task, task.completed_at or event.time)
-        except (RecurrenceError, OverflowError) as error:
+        except (RecurrenceError, ValidationError) as error:
             self._metrics.occurrences.labels("refused").inc()
-            raise Refused(f"the recurrence of task {task.id}: {error}") from error
+            raise Refused(f"the recurrence of task {task.id}: {_told(error)}") from error
         outcome: OccurrenceOutcome = "published"
         if due is None:
             outcome = "ended"
@@ -77,19 +78,16 @@ class Occurrences:
 
 
 async def following(task: TaskSnapshot, completed_at: datetime) -> OccurrenceDue | None:
-    """Return what follows a recurring task, None where its series has ended. Raises RecurrenceError, OverflowError."""
-    rule, zone, start, due_at, series = (
-        task.recurrence,
-        task.timezone,
-        task.series_start,
-        task.due_at,
-        task.series_id,
-    )
+    """Return what follows a recurring task, None where its series has ended.
+
+    Raises RecurrenceError, and ValidationError where the task is none that can be made again.
+    """
+    rule, zone, start, due_at, series = task.recurrence, task.timezone, task.series_start, task.due_at, task.series_id
     if rule is None or zone is None or start is None or due_at is None or series is None:
         needed = ("recurrence", "timezone", "series_start", "due_at", "series_id")
         missing = ", ".join(name for name in needed if getattr(task, name) is None)
         raise RecurrenceError(f"it has no {missing}")
-    # In a thread: a rule whose next date is far away takes long to expand, and probes must be answered meanwhile.
+    # In a thread: some rules take long to expand, and probes must be answered meanwhile.
     found = await anyio.to_thread.run_sync(next_occurrence, rule, zone, start, max(due_at, completed_at))
     if found is None:
         return None
@@ -108,6 +106,13 @@ async def following(task: TaskSnapshot, completed_at: datetime) -> OccurrenceDue
         series_start=start,
         reminders=task.reminders,
     )
+
+
+def _told(error: RecurrenceError | ValidationError) -> str:
+    """Say what is wrong, never the task's own words."""
+    if isinstance(error, RecurrenceError):
+        return str(error)
+    return "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()[:20])
 
 
 async def _claimed(session: AsyncSession, due: OccurrenceDue) -> bool:

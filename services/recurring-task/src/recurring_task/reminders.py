@@ -91,10 +91,9 @@ def _wanted(task: TaskSnapshot) -> dict[uuid.UUID, tuple[datetime, int]]:
     for minutes in sorted(set(task.reminders)):
         try:
             moment = task.due_at - timedelta(minutes=minutes)
-        except OverflowError:
-            moment = None
-        if moment is None or minutes < 0:
-            raise Refused(f"task {task.id} has a reminder {minutes} minutes before it is due, which is no moment")
+        except OverflowError as error:
+            reason = f"task {task.id} has a reminder {minutes} minutes before it is due, which is no moment"
+            raise Refused(reason) from error
         wanted[reminder_id(task.id, moment)] = (moment, minutes)
     return wanted
 

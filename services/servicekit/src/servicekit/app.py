@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import structlog
 from fastapi import APIRouter, FastAPI
 from starlette.middleware import Middleware
 
-from servicekit.background import Background, run_all
+from servicekit.background import Background, running
 from servicekit.context import ContextMiddleware
 from servicekit.database import Database
 from servicekit.health import Readiness, health_router
@@ -54,13 +53,10 @@ def create_app(
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncGenerator[None]:
         # The database need not be up: readiness says so, and liveness must not restart us for it.
-        beside = asyncio.create_task(run_all(works))
         try:
-            yield
+            async with running(works):
+                yield
         finally:
-            beside.cancel()
-            with suppress(asyncio.CancelledError):
-                await beside
             if messaging is not None:
                 await messaging.publisher.close()
             if database is not None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import anyio
@@ -16,7 +18,7 @@ _log = structlog.stdlib.get_logger("servicekit.background")
 
 @dataclass(frozen=True)
 class Background:
-    """A piece of work that runs until it is cancelled."""
+    """A piece of work that runs until it is cancelled, in anyio's way: a shielded scope inside is finished first."""
 
     name: str
     run: Callable[[], Awaitable[None]]
@@ -38,8 +40,22 @@ async def supervise(work: Background) -> None:
         pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
 
 
-async def run_all(works: Sequence[Background]) -> None:
-    """Supervise all of them side by side, until cancelled."""
+@asynccontextmanager
+async def running(works: Sequence[Background]) -> AsyncGenerator[None]:
+    """Supervise all of them side by side; on leaving they are cancelled, and have ended."""
+    stop = asyncio.Event()
+    # A task of its own: a task group around the `yield` would wrap whatever the caller raises.
+    beside = asyncio.create_task(_supervise_until(stop, works))
+    try:
+        yield
+    finally:
+        stop.set()
+        await beside
+
+
+async def _supervise_until(stop: asyncio.Event, works: Sequence[Background]) -> None:
     async with anyio.create_task_group() as group:
         for work in works:
             group.start_soon(supervise, work)
+        await stop.wait()
+        group.cancel_scope.cancel()

@@ -9,6 +9,7 @@ from http import HTTPStatus
 from time import perf_counter
 from typing import Any
 
+import anyio
 from sqlalchemy import event, text
 from sqlalchemy.engine import URL, Connection, ExceptionContext, make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
@@ -37,31 +38,36 @@ class Database:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[AsyncSession]:
-        """Open a transaction that commits on leaving; the database's own failures become 503 or 409."""
-        async with self._sessions() as session:
-            try:
-                await session.connection()
-            except Exception as error:
-                # Connecting fails in many types (OSError, TimeoutError, asyncpg's own): all mean the same.
-                raise _unavailable() from error
-            try:
-                yield session
-                await session.commit()
-            except IntegrityError as error:
-                detail = "The change contradicts another one; read again and retry."
-                raise Problem(HTTPStatus.CONFLICT, detail, kind="conflict") from error
-            except (
-                OperationalError,
-                InterfaceError,
-                PoolTimeoutError,
-                TimeoutError,
-                ConnectionError,
-            ) as error:
-                raise _unavailable() from error
-            except DBAPIError as error:
-                if error.connection_invalidated:
+        """Open a transaction that commits on leaving; the database's own failures become 503 or 409.
+
+        Once begun it goes on to its end, whatever is cancelled meanwhile: background work that is cancelled again and
+        again, as anyio does, in the middle of a statement would leave a connection that is never given back.
+        """
+        with anyio.CancelScope(shield=True):
+            async with self._sessions() as session:
+                try:
+                    await session.connection()
+                except Exception as error:
+                    # Connecting fails in many types (OSError, TimeoutError, asyncpg's own): all mean the same.
                     raise _unavailable() from error
-                raise
+                try:
+                    yield session
+                    await session.commit()
+                except IntegrityError as error:
+                    detail = "The change contradicts another one; read again and retry."
+                    raise Problem(HTTPStatus.CONFLICT, detail, kind="conflict") from error
+                except (
+                    OperationalError,
+                    InterfaceError,
+                    PoolTimeoutError,
+                    TimeoutError,
+                    ConnectionError,
+                ) as error:
+                    raise _unavailable() from error
+                except DBAPIError as error:
+                    if error.connection_invalidated:
+                        raise _unavailable() from error
+                    raise
 
     async def ping(self) -> None:
         """Ask the database for one row; raises when it does not answer."""

@@ -34,11 +34,15 @@ async def first_time(session: AsyncSession, tables: EventTables, event_id: str) 
 def pruning(database: Database, tables: EventTables) -> Background:
     """Background work that forgets ids which no broker delivers any more."""
 
+    async def forget() -> None:
+        async with database.transaction() as session:
+            old = delete(tables.inbox).where(tables.inbox.c.received_at < datetime.now(UTC) - KEPT)
+            await session.execute(old, execution_options=UNOBSERVED)
+
     async def run() -> None:
         while True:
-            async with database.transaction() as session:
-                old = delete(tables.inbox).where(tables.inbox.c.received_at < datetime.now(UTC) - KEPT)
-                await session.execute(old, execution_options=UNOBSERVED)
+            with anyio.CancelScope(shield=True):
+                await forget()
             await anyio.sleep(_PRUNE_SECONDS)
 
     return Background("inbox pruning", run)

@@ -30,6 +30,8 @@ _POLL_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 5.0
 # Another replica is publishing: what was committed here since may not be in its batch.
 _BUSY_SECONDS = 0.2
+# A batch ends after this, whatever is left of it: its transaction is open as long, and a shutdown waits for it.
+_BATCH_SECONDS = 5.0
 
 _log = structlog.stdlib.get_logger("servicekit.outbox")
 
@@ -73,7 +75,9 @@ class Outbox:
         while True:
             self._wake = anyio.Event()
             try:
-                more = await self.publish_batch()
+                # A batch that has begun is ended: stopping the service publishes nothing twice.
+                with anyio.CancelScope(shield=True):
+                    more = await self.publish_batch()
             except PublishError as error:
                 _log.warning("events wait in the outbox", error=str(error), pause_seconds=pause)
                 # Not woken by the next change: that would only ask the same broker again.
@@ -98,7 +102,10 @@ class Outbox:
             oldest = select(self._table).order_by(self._table.c.id).limit(_BATCH)
             rows = (await session.execute(oldest, execution_options=UNOBSERVED)).all()
             done: list[int] = []
+            end = anyio.current_time() + _BATCH_SECONDS
             for row in rows:
+                if anyio.current_time() > end:
+                    break
                 try:
                     await self._publish(row)
                 except PublishError as error:
@@ -113,7 +120,7 @@ class Outbox:
             await self._measure(session)
         if failure:
             raise failure
-        return len(rows) == _BATCH
+        return len(rows) == _BATCH or len(done) < len(rows)
 
     async def _publish(self, row: Row[Any]) -> None:
         """Publish one event, under the trace that it belongs to."""

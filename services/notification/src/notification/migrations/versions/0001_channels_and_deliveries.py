@@ -59,6 +59,8 @@ def upgrade() -> None:
         postgresql_where=pending,
         sqlite_where=pending,
     )
+    leased = sa.text("lease IS NOT NULL")
+    op.create_index(op.f("ix_deliveries_owner"), "deliveries", ["owner"], postgresql_where=leased, sqlite_where=leased)
     op.create_index(op.f("ix_deliveries_owner_created_at_id"), "deliveries", ["owner", "created_at", "id"])
     op.create_index(op.f("ix_deliveries_channel_id"), "deliveries", ["channel_id"])
     op.create_index(op.f("ix_deliveries_created_at"), "deliveries", ["created_at"])
