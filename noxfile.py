@@ -37,8 +37,8 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """mypy, strict."""
-    session.run("mypy", "ci/src/sluice", "noxfile.py", "bench", "tests", external=True)
-    found = {"MYPYPATH": os.pathsep.join(f"{service}/src" for service in SERVICES)}
+    found = {"MYPYPATH": os.pathsep.join([*(f"{service}/src" for service in SERVICES), "services/_testkit"])}
+    session.run("mypy", "ci/src/sluice", "noxfile.py", "bench", "tests", external=True, env=found)
     for service in SERVICES:
         session.run("mypy", f"{service}/src", external=True, env=found)
 

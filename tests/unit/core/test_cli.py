@@ -7,6 +7,7 @@ import pytest
 from tests.unit.gate.samples import instead
 from typer.testing import CliRunner, Result
 
+from sluice import doctor
 from sluice.domain import Verdict, dump, load
 from sluice.entrypoints import cli
 from sluice.errors import NotReady
@@ -84,7 +85,7 @@ def test_what_breaks_a_command_decides_its_status_and_is_told(
     async def broken(*_: object) -> list[object]:
         raise raised
 
-    monkeypatch.setattr(cli.host_doctor, "examine", broken)
+    monkeypatch.setattr(doctor, "examine", broken)
     result = sluice("doctor")
     assert result.exit_code == status
     assert told in result.output
