@@ -142,10 +142,11 @@ def test_a_services_profile_has_all_that_the_clouds_services_share(chart: str, p
 
 @pytest.mark.parametrize("chart", CHARTS)
 def test_the_suites_values_fit_the_chart(helm: Helm, chart: str) -> None:
-    name = "service" if chart in SERVICE_CHARTS else chart
-    file = REPOSITORY / "tests" / "e2e" / "values" / f"{name}.yaml"
-    if file.exists():
-        assert helm.template(chart, "local", "--values", str(file)) != helm.template(chart, "local")
+    names = ("service", f"service-{chart}") if chart in SERVICE_CHARTS else (chart,)
+    for name in names:
+        file = REPOSITORY / "tests" / "e2e" / "values" / f"{name}.yaml"
+        if file.exists():
+            assert helm.template(chart, "local", "--values", str(file)) != helm.template(chart, "local"), name
 
 
 @pytest.mark.parametrize("chart", SERVICE_CHARTS)

@@ -122,6 +122,17 @@ async def test_a_service_is_waited_for_by_itself(installer: Installer, recorder:
     assert recorder.values == {"image": {"repository": "r/backend", "digest": "sha256:4"}}
 
 
+async def test_suites_values_of_one_service_come_after_those_of_all(
+    installer: Installer, recorder: Recorder, tmp_path: Path
+) -> None:
+    (tmp_path / "values" / "service-backend.yaml").write_text("")
+    (tmp_path / "values" / "service-other.yaml").write_text("")
+    await install_service(installer, SERVICE, "default", Image("backend", "r/backend", "sha256:4"), {})
+    assert recorder.done[0] == (
+        "install", "backend", "helm/backend", "default", ["service.yaml", "service-backend.yaml"],
+    )  # fmt: skip
+
+
 async def test_a_service_that_requires_dapr_is_given_the_sidecars_image(
     installer: Installer, recorder: Recorder
 ) -> None:

@@ -132,9 +132,9 @@ async def install_service(
         for fixture, component in SIDECARS.items()
         if fixture in service.requires
     }
-    release = await installer.charts.install(
-        service.name, service.chart, namespace, values=values, value_files=installer.values_for("service")
-    )
+    # What suites need of all services, then what they need of this one.
+    files = [*installer.values_for("service"), *installer.values_for(f"service-{service.name}")]
+    release = await installer.charts.install(service.name, service.chart, namespace, values=values, value_files=files)
     await installer.rolled_out(
         namespace,
         expect=[f"{namespace}/Deployment/{service.name}"],
