@@ -126,7 +126,7 @@ async def test_stopping_closes_the_pool(reach: Reach, client_of: Any) -> None:
     sessions = "SELECT count(*) FROM pg_stat_activity WHERE datname = 'stopped' AND application_name = 'backend'"
     async with service.app.router.lifespan_context(service.app), client_of(service) as client:
         assert (await client.get(TASKS)).status_code == 200
-        assert await execute(reach(), sessions) == [1]
+        assert (await execute(reach(), sessions))[0] >= 1, "the request's, and what the outbox's relay holds"
     async with asyncio.timeout(DEADLINE_SECONDS):
         while await execute(reach(), sessions) != [0]:
             pass  # the server ends a session a moment after its connection
