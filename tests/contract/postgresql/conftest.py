@@ -43,7 +43,7 @@ class Server:
         """Start it and wait until it answers by TCP, as the probe of the fixture does."""
         with (self.home / "log").open("ab") as log:
             self.process = subprocess.Popen(
-                ["sh", ENTRYPOINT, "postgres", "-c", f"port={self.port}", "-c", "fsync=off"],
+                ["sh", self.home / ENTRYPOINT.name, "postgres", "-c", f"port={self.port}", "-c", "fsync=off"],
                 env=self.environment(), user=self.account, cwd=self.home, stdout=log, stderr=log,
             )  # fmt: skip
         deadline = time.monotonic() + _SECONDS
@@ -92,8 +92,9 @@ def server() -> Iterator[Server]:
     home = Path(tempfile.mkdtemp(prefix="sluice-postgresql-"))  # pytest's own folders are closed to other accounts
     account = "postgres" if os.geteuid() == 0 else None
     (home / "password").write_text(f"{SUPERUSERS_PASSWORD}\n")
+    shutil.copyfile(ENTRYPOINT, home / ENTRYPOINT.name)  # a checkout may be closed to other accounts
     if account:
-        for path in (home, home / "password"):
+        for path in (home, home / "password", home / ENTRYPOINT.name):
             shutil.chown(path, account)
     [port] = free_ports(1)
     made = Server(home, found[-1].parent, port, account)
