@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import importlib
+import io
+import json
+import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
@@ -19,6 +23,7 @@ for source in (*sorted(SERVICES.glob("*/src")), SERVICES / "_testkit"):
         # of a package of that name which is not loaded yet.
         importlib.import_module(package.parent.name)
 
+from servicekit.logs import configure_logging  # noqa: E402
 from testkit import contracts  # noqa: E402
 from testkit.postgresql import Postgresql, binaries, server  # noqa: E402
 from testkit.tokens import Keys  # noqa: E402
@@ -53,6 +58,21 @@ def published_events_keep_to_their_schemas() -> Iterator[None]:
     contracts.VIOLATIONS.clear()
     yield
     assert contracts.VIOLATIONS == []
+
+
+@pytest.fixture
+def lines() -> Iterator[Callable[[], list[dict[str, Any]]]]:
+    """Configure logging as a service does; call the fixture for the lines written so far."""
+    root = logging.getLogger()
+    handlers, level, hook = root.handlers[:], root.level, sys.excepthook
+    written = io.StringIO()
+    configure_logging("example", stream=written)
+    yield lambda: [json.loads(line) for line in written.getvalue().splitlines()]
+    root.handlers = handlers
+    root.setLevel(level)
+    sys.excepthook = hook
+    logging.captureWarnings(False)
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

@@ -28,9 +28,10 @@ AUDIT = "/api/v1/audit"
 
 @dataclass(frozen=True)
 class Bench:
-    """A running service, its database as a superuser sees it, and users' tokens."""
+    """A running service, what it publishes, its database as a superuser sees it, and users' tokens."""
 
     client: httpx.AsyncClient
+    publisher: KeptPublisher
     engine: AsyncEngine
     keys: Keys
     settings: AuditSettings
@@ -85,14 +86,15 @@ def settings(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 @asynccontextmanager
 async def run_service(settings: AuditSettings, keys: Keys) -> AsyncIterator[Bench]:
     """Run a service on the settings' database."""
-    service = build(settings, KeptPublisher())
+    publisher = KeptPublisher()
+    service = build(settings, publisher)
     engine = create_engine(settings, application="tests", pooled=False)
     transport = httpx.ASGITransport(service.app)
     async with (
         service.app.router.lifespan_context(service.app),
         httpx.AsyncClient(transport=transport, base_url="http://audit", trust_env=False) as client,
     ):
-        yield Bench(client, engine, keys, settings)
+        yield Bench(client, publisher, engine, keys, settings)
     await engine.dispose()
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
+import json
 import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -21,6 +24,8 @@ from servicekit.events import (
 from testkit.events import as_json, changed, snapshot
 
 pytestmark = pytest.mark.anyio
+
+DEADLINE_SECONDS = 60
 
 LETTER = DeadLetter(
     consumer="sync", topic="tasks", reason="unknown version", attempts=1, event_id="e", event_type="t", event="{}"
@@ -58,6 +63,40 @@ async def test_an_event_that_comes_twice_is_one_entry(bench: Any) -> None:
     event = changed(TASK_CREATED, snapshot())
     assert await bench.deliver("tasks", event, event) == ["SUCCESS", "SUCCESS"]
     assert len(await bench.entries()) == 1
+
+
+async def test_an_old_event_that_the_inbox_forgot_is_no_new_entry(bench: Any) -> None:
+    event = changed(TASK_CREATED, snapshot())
+    await bench.deliver("tasks", event)
+    await bench.tamper("DELETE FROM inbox")
+    assert await bench.deliver("tasks", event) == ["SUCCESS"], "not tried for ever"
+    assert len(await bench.entries()) == 1
+    assert (await bench.verify())["entries"] == 1
+
+
+async def test_an_event_without_a_canonical_form_goes_to_the_dead_letters(bench: Any) -> None:
+    """RFC 8785 knows integers of 53 bits: there is no hash that every reader would agree on."""
+    event = changed(TASK_CREATED, snapshot(version=2**53))
+    assert await bench.deliver("tasks", event) == ["SUCCESS"]
+    assert await bench.entries() == []
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        while not (letters := bench.publisher.of(DEAD_LETTER)):
+            await asyncio.sleep(0.02)
+    assert "no canonical form" in letters[0]["data"]["reason"]
+    assert await bench.deliver("tasks", changed(TASK_CREATED, snapshot())) == ["SUCCESS"]
+    assert (await bench.verify())["entries"] == 1, "the chain has no gap"
+
+
+async def test_anybody_can_compute_the_hash_of_what_is_shown(bench: Any) -> None:
+    """SHA-256 over the canonical JSON of the entry without its hash; instants as they are stored, in UTC."""
+    await bench.deliver("tasks", changed(TASK_CREATED, snapshot(title="Grüße ∀", description="\u2028 <&>")))
+    [entry] = await bench.entries()
+    expected = entry.pop("hash")
+    for name in ("occurred_at", "recorded_at"):
+        moment = datetime.fromisoformat(entry[name]).astimezone(UTC)
+        entry[name] = moment.isoformat(timespec="microseconds")
+    canonical = json.dumps(entry, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    assert hashlib.sha256(canonical.encode()).hexdigest() == expected
 
 
 async def test_users_see_what_is_about_their_own_tasks_and_auditors_everything(bench: Any) -> None:
@@ -105,7 +144,7 @@ async def test_pages_go_from_the_newest_to_the_oldest(bench: Any) -> None:
 
 async def test_entries_are_counted_by_type_and_the_chain_is_measured(bench: Any) -> None:
     await bench.deliver("tasks", changed(TASK_CREATED, snapshot()))
-    text = (await bench.client.get("/metrics")).text
-    assert 'audit_entries_total{type="sluice.task.created.v1"} 1.0' in text
-    assert 'audit_entries_total{type="sluice.dead-letter.v1"} 0.0' in text
-    assert "audit_append_duration_seconds_count 1.0" in text
+    shown = (await bench.client.get("/metrics")).text
+    assert 'audit_entries_total{type="sluice.task.created.v1"} 1.0' in shown
+    assert 'audit_entries_total{type="sluice.dead-letter.v1"} 0.0' in shown
+    assert "audit_append_duration_seconds_count 1.0" in shown

@@ -20,7 +20,7 @@ from testkit.postgresql import Postgresql
 pytestmark = [pytest.mark.anyio, pytest.mark.contract]
 
 TASKS = "/api/v1/tasks"
-DEADLINE_SECONDS = 30
+DEADLINE_SECONDS = 120
 
 Reach = Callable[..., BackendSettings]
 

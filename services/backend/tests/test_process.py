@@ -22,7 +22,7 @@ import pytest
 from testkit.settings import files_of_secrets
 from testkit.tokens import Keys
 
-DEADLINE_SECONDS = 30
+DEADLINE_SECONDS = 120
 SERVICES = Path(__file__).parents[2]
 KEYS = Keys()
 # One client for all: making one reads the machine's certificates, which takes longer than a request.

@@ -7,24 +7,14 @@ from typing import Any
 
 import httpx
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
+from backend.models import Priority
 from backend.service import build
+from testkit.example import samples
 
 pytestmark = pytest.mark.anyio
 
 TASKS = "/api/v1/tasks"
-
-
-async def samples(client: httpx.AsyncClient) -> dict[str, float]:
-    """Scrape and return values by `name{label=value,…}`."""
-    text = (await client.get("/metrics")).text
-    found = {}
-    for family in text_string_to_metric_families(text):
-        for sample in family.samples:
-            labels = ",".join(f"{key}={value}" for key, value in sorted(sample.labels.items()))
-            found[f"{sample.name}{{{labels}}}"] = sample.value
-    return found
 
 
 async def test_created_tasks_are_counted_by_priority_from_zero(fresh_client: httpx.AsyncClient) -> None:
@@ -75,3 +65,16 @@ async def test_ids_make_no_series(fresh_client: httpx.AsyncClient) -> None:
     found = await samples(fresh_client)
     assert found[f"http_requests_total{{method=GET,route={TASKS}/{{task_id}},status=200}}"] == 5
     assert not [key for key in found if path.rsplit("/", 1)[1] in key]
+
+
+async def test_completed_tasks_are_counted_by_priority_from_zero(fresh_client: httpx.AsyncClient) -> None:
+    name = "tasks_completed_total{{priority={}}}".format
+    assert {(await samples(fresh_client))[name(priority.value)] for priority in Priority} == {0}
+    path = (await fresh_client.post(TASKS, json={"title": "a", "priority": "urgent"})).headers["location"]
+    for action in ("complete", "complete", "reopen", "complete"):
+        await fresh_client.post(f"{path}/{action}")
+    await fresh_client.patch(path, json={"completed": False})
+    await fresh_client.patch(path, json={"completed": True, "title": "b"})
+    found = await samples(fresh_client)
+    assert (found[name("urgent")], found[name("normal")]) == (3, 0)
+    assert found["tasks_created_total{priority=urgent}"] == 1

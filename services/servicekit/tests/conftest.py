@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import io
-import json
-import logging
 import socket
-import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -19,7 +14,6 @@ from pydantic import BaseModel, Field
 
 from servicekit.app import Service, create_app
 from servicekit.identity import CurrentUser
-from servicekit.logs import configure_logging
 from servicekit.metrics import Metrics
 from servicekit.problems import Problem
 from servicekit.settings import ServiceSettings, TokenSettings
@@ -29,8 +23,6 @@ from testkit.example import create_tables
 from testkit.postgresql import Postgresql
 from testkit.settings import files_of_secrets
 from testkit.tokens import Keys
-
-Lines = Callable[[], list[dict[str, Any]]]
 
 
 class ExampleSettings(ServiceSettings, TokenSettings):
@@ -142,21 +134,6 @@ def events_settings(request: pytest.FixtureRequest) -> EventsSettings:
 def publisher() -> KeptPublisher:
     """A broker that keeps what it gets."""
     return KeptPublisher()
-
-
-@pytest.fixture
-def lines() -> Iterator[Lines]:
-    """Configure logging as a service does; call the fixture for the lines written so far."""
-    root = logging.getLogger()
-    handlers, level, hook = root.handlers[:], root.level, sys.excepthook
-    written = io.StringIO()
-    configure_logging("example", stream=written)
-    yield lambda: [json.loads(line) for line in written.getvalue().splitlines()]
-    root.handlers = handlers
-    root.setLevel(level)
-    sys.excepthook = hook
-    logging.captureWarnings(False)
-    structlog.reset_defaults()
 
 
 @pytest.fixture

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from sqlalchemy import update
 
 from servicekit.events import TASK_CREATED, TaskChanged, new_event
 from servicekit.outbox import lock_key
 from testkit.events import KeptPublisher, snapshot
-from testkit.example import Example, ExampleSettings
+from testkit.example import Example, ExampleSettings, tables
 
 pytestmark = [pytest.mark.anyio, pytest.mark.contract]
 
@@ -90,3 +91,15 @@ def test_each_service_has_a_lock_of_its_own() -> None:
     keys = {lock_key(name) for name in ("backend", "sync", "audit")}
     assert len(keys) == 3
     assert all(-(2**63) <= key < 2**63 for key in keys)
+
+
+async def test_the_order_is_that_of_storing_wherever_rows_lie(on_postgresql: ExampleSettings) -> None:
+    publisher = KeptPublisher()
+    example = Example(on_postgresql, publisher)
+    stored = await store(example, 3)
+    async with example.database.transaction() as session:
+        # A row that is written again lies behind the others.
+        await session.execute(update(tables.outbox).where(tables.outbox.c.event.contains(stored[0])).values(topic="tasks"))
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        await example.outbox.publish_batch()
+    assert [event["id"] for _, _, event in publisher.published] == stored

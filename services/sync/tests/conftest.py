@@ -8,7 +8,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +19,22 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from servicekit.app import Service
-from servicekit.events import TASK_CREATED, TASK_UPDATED
+from servicekit.database import Database, create_engine
+from servicekit.events import TASK_CREATED, TASK_UPDATED, parse_event
+from servicekit.metrics import Metrics
 from servicekit.server import DrainingServer, configuration
 from sync.models import Base
 from sync.service import MIGRATIONS, build
 from sync.settings import SyncSettings
+from sync.store import record
 from testkit.events import KeptPublisher, changed, deliver, snapshot
 from testkit.settings import empty_tables, files_of_secrets, migrated
 from testkit.tokens import Keys
 
-DEADLINE_SECONDS = 30.0
-ON_LOOPBACK = {"proxy": None, "compression": None, "ping_interval": None}
+DEADLINE_SECONDS = 60.0
+ON_LOOPBACK = {"proxy": None, "compression": None, "ping_interval": None, "open_timeout": DEADLINE_SECONDS}
+# The sidecar delivers one event of each partition of the topic at a time.
+PARTITIONS = 3
 
 
 class LoopbackServer(DrainingServer):
@@ -81,6 +86,7 @@ class Replica:
     server: LoopbackServer
     http: httpx.AsyncClient
     keys: Keys
+    delivering: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PARTITIONS))
 
     def url(self, query: str = "") -> str:
         """Where its WebSocket is."""
@@ -98,7 +104,10 @@ class Replica:
 
     async def refused(self, query: str = "", **options: Any) -> tuple[int, str]:
         """Connect to be refused, and return the close code and the reason."""
-        async with connect(self.url(query), **{**ON_LOOPBACK, **options}) as connection, asyncio.timeout(10):
+        async with (
+            connect(self.url(query), **{**ON_LOOPBACK, **options}) as connection,
+            asyncio.timeout(DEADLINE_SECONDS),
+        ):
             with pytest.raises(ConnectionClosed) as closed:
                 await connection.recv()
         assert closed.value.rcvd is not None
@@ -110,7 +119,8 @@ class Replica:
         async def taken() -> bool:
             return await deliver(self.http, "tasks", event) == "SUCCESS"
 
-        await until(taken, "the event is taken")
+        async with self.delivering:
+            await until(taken, "the event is taken")
 
     async def change(self, user: str, number: int = 1, **values: object) -> list[dict[str, Any]]:
         """Deliver so many changes of one new task, one after another, and return the events."""
@@ -159,7 +169,9 @@ async def running(settings: SyncSettings, keys: Keys, **of_server: object) -> As
         listening.bind(("127.0.0.1", 0))
         port = listening.getsockname()[1]
         serving = asyncio.create_task(server.serve([listening]))
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=20) as http:
+        async with httpx.AsyncClient(
+            base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=DEADLINE_SECONDS
+        ) as http:
             replica = Replica(port, service, server, http, keys)
 
             async def started() -> bool:
@@ -175,6 +187,20 @@ async def running(settings: SyncSettings, keys: Keys, **of_server: object) -> As
             finally:
                 server.should_exit = True
                 await serving
+
+
+@pytest.fixture(scope="session")
+def numbered() -> Callable[[SyncSettings, str, int], Awaitable[None]]:
+    """Number changes of new tasks without announcing them: what was there before, or came while nobody listened."""
+
+    async def number(settings: SyncSettings, owner: str, changes: int) -> None:
+        database = Database(create_engine(settings, application="tests", pooled=False), Metrics())
+        async with database.transaction() as session:
+            for _ in range(changes):
+                await record(session, parse_event(json.dumps(changed(TASK_CREATED, snapshot(owner)))))
+        await database.close()
+
+    return number
 
 
 @pytest.fixture(scope="session")
@@ -214,7 +240,7 @@ async def settings(database: SyncSettings) -> SyncSettings:
 
 
 @pytest.fixture
-async def start(keys: Keys) -> AsyncIterator[Callable[..., Awaitable[Replica]]]:
+async def start(keys: Keys, capsys: pytest.CaptureFixture[str]) -> AsyncIterator[Callable[..., Awaitable[Replica]]]:
     """Start replicas that are stopped at the test's end: `await start(settings, heartbeat_seconds=0.1)`."""
     async with AsyncExitStack() as stack:
 
@@ -227,6 +253,8 @@ async def start(keys: Keys) -> AsyncIterator[Callable[..., Awaitable[Replica]]]:
             return await stack.enter_async_context(running(changed, keys, **(of_server or {})))
 
         yield started
+    # The code that a client gets may be right all the same.
+    assert "connection failed" not in capsys.readouterr().out
 
 
 @pytest.fixture

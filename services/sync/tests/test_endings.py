@@ -9,7 +9,12 @@ import socket
 from typing import Any
 
 import pytest
+from prometheus_client import Counter
 
+from servicekit.database import Database, create_engine
+from servicekit.metrics import Metrics
+from sync.retention import Retention
+from sync.store import Store
 from testkit.tokens import Keys
 
 pytestmark = pytest.mark.anyio
@@ -86,6 +91,13 @@ def slow_socket(port: int) -> socket.socket:
     return connection
 
 
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave a client that was cut all the time of the test to read on."""
+    monkeypatch.setattr("servicekit.websocket_protocol._CLOSE_SECONDS", 600.0)
+
+
+@pytest.mark.usefixtures("patient")
 async def test_a_client_that_does_not_read_is_cut_and_nobody_waits_for_it(start: Any, settings: Any) -> None:
     replica = await start(settings, queue_messages=20)
     stuck = slow_socket(replica.port)
@@ -108,12 +120,14 @@ async def test_a_client_that_does_not_read_is_cut_and_nobody_waits_for_it(start:
             except Exception:  # noqa: BLE001 - whatever the client raises, the code tells
                 break
         assert slow.connection.close_code == 4429
+        assert "wait for this client" in slow.connection.close_reason
         assert found == list(range(1, len(found) + 1))
         assert len(found) < number
     async with replica.connected("ann", after=found[-1]) as again:
         assert [one["sequence"] for one in await again.changes(number - len(found))][-1] == number
 
 
+@pytest.mark.usefixtures("patient")
 @pytest.mark.parametrize("after", [None, 0], ids=["live", "resumed"])
 async def test_a_client_that_takes_no_message_in_time_is_cut(start: Any, settings: Any, after: int | None) -> None:
     replica = await start(settings, write_timeout_seconds=0.3)
@@ -137,7 +151,7 @@ async def test_a_client_that_never_reads_again_holds_nothing_open(
     async with replica.connected("uma", sock=slow_socket(replica.port), max_queue=1) as slow:
         await replica.change("uma", 8, description="d" * 100_000)
         await replica.until_sample(f"{CLOSED}{{code=4429}}", lambda value: value == 1)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while any(hasattr(one, "handshake_complete") for one in replica.server.server_state.connections):
                 await asyncio.sleep(0.01)
         slow.connection.transport.abort()
@@ -166,7 +180,7 @@ async def test_a_peer_that_answers_no_ping_is_given_up(start: Any, sqlite_settin
     reader, writer = await raw_websocket(replica, keys, "vic")
     async with replica.connected("vic") as alive:
         await replica.until_sample(f"{CLOSED}{{code=1011}}", lambda value: value == 1)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await reader.read()  # to the end: the connection is closed
         await replica.change("vic")
         assert len(await alive.changes(1)) == 1
@@ -214,3 +228,36 @@ async def test_draining_spreads_the_closes_and_refuses_who_comes(start: Any, set
         assert json.loads((await replica.http.get("/readyz")).text)["title"] == "Not ready"
     assert max(ended) - started >= 0.5, "not all at once"
     assert len({round(moment, 2) for moment in ended}) > 3
+
+
+async def test_a_client_that_retention_overtook_is_told_to_fetch_everything(
+    start: Any, sqlite_settings: Any, numbered: Any
+) -> None:
+    replica = await start(sqlite_settings)
+    database = Database(create_engine(sqlite_settings, application="tests", pooled=False), Metrics())
+    async with replica.connected("xena") as xena:
+        await numbered(sqlite_settings, "xena", 3)
+        await Retention(database, days=7, per_owner=1, pruned=Counter("pruned", "", registry=None)).prune()
+        await replica.change("xena")
+        assert await xena.close_code() == 4409
+    await database.close()
+
+
+async def test_trouble_with_one_owners_changes_is_nobody_elses(
+    start: Any, sqlite_settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = Store.read
+
+    async def broken(self: Store, owner: str, after: int, limit: int) -> Any:
+        if owner == "yuri":
+            raise ValueError("a row that cannot be read")
+        return await read(self, owner, after, limit)
+
+    monkeypatch.setattr(Store, "read", broken)
+    replica = await start(sqlite_settings)
+    async with replica.connected("yuri") as yuri, replica.connected("zoe") as zoe:
+        for _ in range(4):  # more than there are workers
+            await replica.change("yuri")
+        assert await yuri.close_code() == 1011
+        await replica.change("zoe")
+        assert len(await zoe.changes(1)) == 1

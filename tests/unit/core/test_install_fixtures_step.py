@@ -123,6 +123,8 @@ async def test_secrets_that_services_share_are_made_in_their_namespace() -> None
     assert recorder.done == [("secret", "user-tokens", "apps"), ("secret", "dapr-app-token", "apps")]
     assert set(recorder.secrets["user-tokens"]) == {"jwks.json", "signing-key.jwk"}
     assert len(recorder.secrets["dapr-app-token"]["token"]) == 43
+    [public] = json.loads(recorder.secrets["user-tokens"]["jwks.json"])["keys"]
+    assert "d" not in public, "whoever verifies tokens could sign them"
 
 
 async def test_what_is_signed_with_the_private_key_is_verified_with_the_public_one_and_no_other() -> None:

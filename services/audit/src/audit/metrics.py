@@ -22,7 +22,8 @@ class AuditMetrics:
         for kind in ALL_EVENTS:
             self._entries.labels(kind.type)
 
-    def appended(self, event_type: str, seconds: float) -> None:
-        """Count one entry."""
+    def appended(self, event_type: str, sequence: int, seconds: float) -> None:
+        """Count one entry that is committed."""
         self._entries.labels(event_type).inc()
         self._append_seconds.observe(seconds)
+        self.length.set(sequence)

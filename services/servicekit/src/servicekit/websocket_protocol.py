@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 # The kernel's buffers count into the pod's memory and would grow to megabytes for a peer that does not read.
 _SEND_BUFFER_BYTES = 64 * 1024
-_CLOSE_SECONDS = 5.0
+# How long a peer may take to read what is unsent and answer the close frame; then it learns nothing any more.
+_CLOSE_SECONDS = 10.0
 _KEEPALIVE_FAILED = 1011
 
 _logger = logging.getLogger("uvicorn.websockets")

@@ -110,13 +110,14 @@ class Connection:
         seconds = self._limits.write_timeout_seconds
         try:
             async with asyncio.timeout(seconds) as self._sending:
-                await self._websocket.send_text(text)
+                try:
+                    await self._websocket.send_text(text)
+                finally:
+                    self._sending = None  # before the deadline is left: it cannot be moved afterwards
         except TimeoutError:
             self.end(CloseCode.TOO_SLOW, f"the client took no message for {seconds:g} s")
         except WebSocketDisconnect:
             self.end(_LOST, "the connection was lost", by_client=True)
-        finally:
-            self._sending = None
         self.check()
         self._metrics.sent.labels(kind).inc()
 

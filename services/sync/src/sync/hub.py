@@ -18,7 +18,7 @@ from servicekit.context import working_on
 from servicekit.problems import Problem
 from sync.close_codes import CloseCode
 from sync.connection import Connection, Message
-from sync.messages import ChangeMessage
+from sync.messages import ChangeEvent, ChangeMessage
 from sync.metrics import SyncMetrics
 from sync.models import Change
 from sync.store import Store
@@ -174,7 +174,7 @@ GONE = "what came after the resume point is not kept any more; fetch everything 
 
 def message_of(change: Change) -> Message:
     """Return a change as the message that clients get."""
-    text = ChangeMessage.of(change).model_dump_json()
+    text = ChangeMessage(sequence=change.sequence, event=ChangeEvent.of(change)).model_dump_json()
     return Message(change.sequence, text, len(text.encode()), change.time.timestamp())
 
 

@@ -22,17 +22,10 @@ class ChangeEvent(BaseModel):
     time: datetime
     trace_id: str = Field(description="W3C trace id of the request that made the change; empty if unknown")
 
-
-class ChangeView(BaseModel):
-    """A numbered change: the numbers of one user's changes follow one another without a gap."""
-
-    sequence: int
-    event: ChangeEvent
-
     @classmethod
     def of(cls, change: Change) -> Self:
-        """Show a row."""
-        event = ChangeEvent(
+        """Show what a row tells."""
+        return cls(
             type=change.type,
             task_id=change.task_id,
             version=change.version,
@@ -40,13 +33,21 @@ class ChangeView(BaseModel):
             time=change.time,
             trace_id=trace_id_of(change.traceparent),
         )
-        return cls(sequence=change.sequence, event=event)
 
 
-class ChangeMessage(ChangeView):
-    """One change."""
+class ChangeView(BaseModel):
+    """A numbered change: the numbers of one user's changes follow one another without a gap."""
+
+    sequence: int
+    event: ChangeEvent
+
+
+class ChangeMessage(BaseModel):
+    """One change, as a message."""
 
     type: Literal["change"] = "change"
+    sequence: int
+    event: ChangeEvent
 
 
 class Hello(BaseModel):

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 
 from servicekit.identity import CurrentUser
 from servicekit.problems import Problem
-from sync.messages import ChangePage, ChangeView
+from sync.messages import ChangeEvent, ChangePage, ChangeView
 from sync.store import Store
 
 _LONGEST_PAGE = 500
@@ -34,7 +34,8 @@ def changes_router(store: Store) -> APIRouter:
             detail = f"Nothing can follow {after}: kept are {head.oldest} to {head.last}. Fetch everything anew."
             raise Problem(HTTPStatus.GONE, detail, kind="resume-point-gone", sequence=head.last)
         changes = await store.read(user, after, limit)
+        items = [ChangeView(sequence=one.sequence, event=ChangeEvent.of(one)) for one in changes]
         sequence = changes[-1].sequence if changes else after
-        return ChangePage(items=[ChangeView.of(one) for one in changes], sequence=sequence, more=sequence < head.last)
+        return ChangePage(items=items, sequence=sequence, more=sequence < head.last)
 
     return router

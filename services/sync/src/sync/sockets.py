@@ -48,7 +48,8 @@ class Sockets:
     def router(self) -> APIRouter:
         """The one route."""
         router = APIRouter()
-        router.add_api_websocket_route("/api/v1/sync", self.serve)
+        # Starlette's own kind of route: what FastAPI adds to it would be kept with every connection.
+        router.add_websocket_route("/api/v1/sync", self.serve)
         return router
 
     async def serve(self, websocket: WebSocket) -> None:

@@ -3,14 +3,14 @@
 import sqlalchemy as sa
 from alembic import op
 
-from audit.chain import GENESIS
 from servicekit.event_migrations import create_event_tables, drop_event_tables
 
 revision = "0001"
 down_revision = None
 
-# A guard against mistakes and against whoever has the service's rights only. Who owns the table can remove a trigger:
-# that is what the chain is for, whose check finds the change.
+GENESIS = "0" * 64
+# A guard against mistakes, and against statements that the service was not meant to run. The service's role owns the
+# table, so it could remove the triggers, and a superuser can silence them: the chain is for that, it finds the change.
 REFUSE = """
 CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
