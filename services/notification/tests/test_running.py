@@ -38,6 +38,13 @@ def running(system: Any) -> Any:
     return system.parts.service.app.router.lifespan_context(system.parts.service.app)
 
 
+@pytest.fixture
+def only_when_woken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the worker look by itself once an hour: what is sent sooner was told to it."""
+    monkeypatch.setattr("notification.worker._POLL_SECONDS", 3600)
+
+
+@pytest.mark.usefixtures("only_when_woken")
 async def test_an_event_is_delivered_and_what_is_given_up_is_published(start: Any, receiver: Any) -> None:
     system = start(delivery_retry_first_seconds=0.01, delivery_retry_factor=1, delivery_max_attempts=2)
     await system.channel(url=receiver.url())
@@ -62,6 +69,7 @@ async def test_an_event_is_delivered_and_what_is_given_up_is_published(start: An
     assert (topic, key, letter["data"]["event_id"]) == ("dead-letters", "notification", event["id"])
 
 
+@pytest.mark.usefixtures("only_when_woken")
 async def test_a_restart_resumes_what_waits(start: Any, receiver: Any) -> None:
     before = start()
     await before.channel(url=receiver.url())
@@ -73,6 +81,7 @@ async def test_a_restart_resumes_what_waits(start: Any, receiver: Any) -> None:
     assert len({request.headers["webhook-id"] for request in receiver.requests}) == len(receiver.requests) == 3
 
 
+@pytest.mark.usefixtures("only_when_woken")
 async def test_a_retry_of_a_user_wakes_the_worker(start: Any, receiver: Any) -> None:
     system = start()
     receiver.script.append(404)

@@ -99,7 +99,9 @@ async def test_the_order_is_that_of_storing_wherever_rows_lie(on_postgresql: Exa
     stored = await store(example, 3)
     async with example.database.transaction() as session:
         # A row that is written again lies behind the others.
-        await session.execute(update(tables.outbox).where(tables.outbox.c.event.contains(stored[0])).values(topic="tasks"))
+        await session.execute(
+            update(tables.outbox).where(tables.outbox.c.event.contains(stored[0])).values(topic="tasks")
+        )
     async with asyncio.timeout(DEADLINE_SECONDS):
         await example.outbox.publish_batch()
     assert [event["id"] for _, _, event in publisher.published] == stored
