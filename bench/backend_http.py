@@ -10,6 +10,7 @@ machine does meets both. Prints a table; --json keeps it all.
 import argparse
 import asyncio
 import json
+import multiprocessing
 import os
 import socket
 import statistics
@@ -19,6 +20,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -46,19 +48,16 @@ DEADLINE_SECONDS = 60.0
 
 
 def main() -> None:
-    """Run the benchmark, or, as a process of it, the bare app or the load."""
+    """Run the benchmark, or, as a process of it, the bare app."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--connections", type=int, default=50)
     parser.add_argument("--rounds", type=int, default=5, help="turns of each app on each route")
     parser.add_argument("--seconds", type=float, default=4.0, help="length of a turn")
     parser.add_argument("--json", type=Path, help="where to write the figures")
     parser.add_argument("--bare", type=int, metavar="PORT", help=argparse.SUPPRESS)
-    parser.add_argument("--load", action="store_true", help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.bare:
         serve_bare(asked.bare)
-    elif asked.load:
-        print(json.dumps(asyncio.run(load(json.load(sys.stdin)))))
     else:
         measure(asked)
 
@@ -70,6 +69,8 @@ def measure(asked: argparse.Namespace) -> None:
         sys.exit("PostgreSQL is not installed: no initdb on PATH or under /usr/lib/postgresql")
     keys, ports = Keys(), {"backend": free_port(), "bare": free_port(), "sidecar": free_port()}
     with ExitStack() as stack:
+        # Forked before anything else is open, and kept: a fresh one would spend a turn on its imports.
+        loader = stack.enter_context(ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("fork")))
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sluice-bench-")))
         database = stack.enter_context(server(programs))
         environment = backend_environment(database, files_of_secrets(scratch, keys), ports)
@@ -87,7 +88,7 @@ def measure(asked: argparse.Namespace) -> None:
                     path = paths[name] if route == "GET one" else TASKS
                     plan = {"port": ports[name], "method": route.split()[0], "path": path, "token": token,
                             "connections": asked.connections, "seconds": asked.seconds if turn else 1.0}  # fmt: skip
-                    told = loaded(plan)
+                    told = loader.submit(run_load, plan).result(plan["seconds"] + DEADLINE_SECONDS)
                     if turn:  # the first turn only warms up
                         found.setdefault(route, {}).setdefault(name, []).append(told)
     report({route: figures(turns) for route, turns in found.items()}, asked)
@@ -192,13 +193,9 @@ def serve_bare(port: int) -> None:
     uvicorn.run(app, host="127.0.0.1", port=port, loop="asyncio", http="h11", access_log=False, log_level="warning")
 
 
-def loaded(plan: dict[str, Any]) -> dict[str, float]:
-    """Run one turn of the load in a process of its own and return what it found."""
-    command, deadline = [sys.executable, __file__, "--load"], plan["seconds"] + DEADLINE_SECONDS
-    told_how = json.dumps(plan).encode()  # not as an argument: it holds a token
-    done = subprocess.run(command, check=True, input=told_how, stdout=subprocess.PIPE, timeout=deadline)
-    told: dict[str, float] = json.loads(done.stdout)
-    return told
+def run_load(plan: dict[str, Any]) -> dict[str, float]:
+    """Run one turn of the load and return what it found; called in a process of its own."""
+    return asyncio.run(load(plan))
 
 
 async def load(plan: dict[str, Any]) -> dict[str, float]:
