@@ -28,6 +28,7 @@ class Recorder:
     def __init__(self) -> None:
         self.done: list[tuple[Any, ...]] = []
         self.values: Mapping[str, Any] = {}
+        self.given: list[Mapping[str, Any]] = []
         self.secrets: dict[str, Mapping[str, str]] = {}
         self.never = False
 
@@ -42,6 +43,7 @@ class Recorder:
     ) -> ChartRelease:
         self.done.append(("install", release, chart, namespace, [file.name for file in value_files]))
         self.values = values
+        self.given.append(values)
         return ChartRelease(release, namespace, 1)
 
     async def apply(self, path: Path, *, server_side: bool = True) -> None:
@@ -90,7 +92,9 @@ async def test_monitoring_is_up_when_what_the_operator_makes_is(installer: Insta
     assert recorder.done == [
         ("install", "monitoring", "helm/monitoring", "watch", []),
         ("rolled out", "watch", ["watch/StatefulSet/prometheus-k8s", "watch/StatefulSet/alertmanager-main"], ""),
+        ("install", "monitoring", "helm/monitoring", "watch", []),
     ]
+    assert recorder.given[0]["metricsServer"] == {"registered": False}, "the API server hears of it once it serves"
     assert recorder.values == {"images": {"prometheus": {"repository": "localhost:5001/loki", "digest": "sha256:1"}}}
 
 

@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -101,12 +102,16 @@ async def install_monitoring(
         values = {"images": _by_digest({**images, "grafana": grafana}), "grafana": {"enabled": True}}
         password = secrets.token_urlsafe(24)
         await installer.manifests.ensure_secret("grafana", namespace, {"user": "admin", "password": password})
-    release = await installer.charts.install(
-        "monitoring", "helm/monitoring", namespace, values=values, value_files=installer.values_for("monitoring")
-    )
+    install = partial(
+        installer.charts.install, "monitoring", "helm/monitoring", namespace,
+        value_files=installer.values_for("monitoring"),
+    )  # fmt: skip
+    await install(values={**values, "metricsServer": {"registered": False}})
     made_by_operator = ("StatefulSet/prometheus-k8s", "StatefulSet/alertmanager-main")
     await installer.rolled_out(namespace, expect=[f"{namespace}/{name}" for name in made_by_operator])
-    return release
+    # Now that it serves: an API server that is told of an address before the node knows the way there may reach what
+    # answers outside of the cluster, and go on asking that.
+    return await install(values=values)
 
 
 async def install_logging(installer: Installer, namespace: str, images: Mapping[str, Image]) -> ChartRelease:
