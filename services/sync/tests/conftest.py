@@ -70,8 +70,9 @@ class Client:
     async def close_code(self) -> int:
         """Read to the end, and return why the server closed."""
         with suppress(ConnectionClosed):
-            while True:
-                await self.message()
+            async with asyncio.timeout(DEADLINE_SECONDS):
+                while True:
+                    await self.connection.recv()
         code = self.connection.close_code
         assert code is not None
         return code
