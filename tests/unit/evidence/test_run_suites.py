@@ -138,7 +138,7 @@ async def test_at_the_deadline_everything_is_killed_and_said(tmp_path: Path) -> 
     started = time.monotonic()
     # Long enough for pytest to start on a busy machine; the hang is told by the record, not by the clock.
     results, tests, lines = await run(tmp_path, {"api": HANGS}, deadline=12)
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 40
     assert results.exit_status == 124
     assert tests["test_passes"].outcome == "passed"
     assert tests["test_hangs"].outcome == "error"
