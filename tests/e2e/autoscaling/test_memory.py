@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import pytest
+from tests.e2e.autoscaling.metrics_api import assert_answers
 from tests.e2e.kube import Kube
 from tests.e2e.support import eventually
 
@@ -39,6 +40,7 @@ async def test_the_memory_of_every_pod_is_told_and_the_system_stays_within_its_b
     kube: Kube, context: SuiteContext
 ) -> None:
     async def measured() -> list[Pod]:
+        await assert_answers(kube)
         running = {
             (pod["metadata"]["namespace"], pod["metadata"]["name"]): pod["metadata"].get("labels", {})
             for pod in (await kube.get("api/v1/pods"))["items"]

@@ -6,6 +6,7 @@ from typing import Any
 
 import anyio
 import pytest
+from tests.e2e.autoscaling.metrics_api import assert_answers
 from tests.e2e.kube import Kube
 from tests.e2e.support import Backend, eventually
 
@@ -27,6 +28,7 @@ async def test_load_makes_the_autoscaler_add_pods(backend: Backend, kube: Kube) 
     assert spec["maxReplicas"] > least
 
     async def settled() -> None:
+        await assert_answers(kube)
         status = (await autoscalers(kube))[service]["status"]
         active = {one["type"]: one for one in status.get("conditions", [])}.get("ScalingActive", {})
         assert active.get("status") == "True", f"the autoscaler does not know the load: {active.get('message')}"
