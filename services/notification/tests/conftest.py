@@ -30,7 +30,7 @@ from testkit.postgresql import Postgresql
 from testkit.settings import empty_tables, files_of_secrets, migrated
 from testkit.tokens import Keys
 
-DEADLINE_SECONDS = 30
+DEADLINE_SECONDS = 120
 CHANNELS = "/api/v1/channels"
 
 

@@ -13,7 +13,7 @@ from notification.outcomes import Claimed
 
 pytestmark = pytest.mark.anyio
 
-DEADLINE_SECONDS = 30
+DEADLINE_SECONDS = 120
 ON_POSTGRESQL = pytest.mark.parametrize(
     "database", [pytest.param("postgresql", marks=pytest.mark.contract)], indirect=True
 )

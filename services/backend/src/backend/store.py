@@ -52,12 +52,12 @@ class TaskStore:
 
     async def get(self, owner: str, task_id: uuid.UUID) -> Task:
         """Return one of the owner's tasks, or answer 404."""
-        async with self._database.transaction() as session:
+        async with self._database.reading() as session:
             return await _find(session, owner, task_id)
 
     async def page(self, owner: str, query: TaskQuery) -> tuple[list[Task], str | None]:
         """Return one page of the owner's tasks and the cursor of the next one, if there is one."""
-        async with self._database.transaction() as session:
+        async with self._database.reading() as session:
             found = list((await session.scalars(page_statement(owner, query))).all())
         tasks = found[: query.limit]
         return tasks, encode_cursor(query, tasks[-1]) if len(found) > query.limit else None

@@ -10,7 +10,7 @@ import pytest
 # What is stored is the same on any database; the queue's tests run on both.
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("database", ["sqlite"], indirect=True)]
 
-DEADLINE_SECONDS = 30
+DEADLINE_SECONDS = 120
 NAMED = {"webhook_allowed_hosts": "receiver.test"}
 
 

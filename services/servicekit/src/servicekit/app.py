@@ -81,9 +81,10 @@ def create_app(
     if isinstance(settings, TokenSettings):
         app.state.verifier = TokenVerifier(settings)
     install_problem_handlers(app)
-    app.include_router(health_router(readiness, metrics))
-    if messaging is not None:
-        app.include_router(messaging.subscriptions.router())
+    # Routes are tried in order: those that users wait for come first.
     for router in routers:
         app.include_router(router)
+    if messaging is not None:
+        app.include_router(messaging.subscriptions.router())
+    app.include_router(health_router(readiness, metrics))
     return Service(app, readiness)

@@ -7,6 +7,8 @@ first header for itself (Kubernetes' service proxy does, and OAuth2 proxies send
 from __future__ import annotations
 
 import re
+import time
+from collections import OrderedDict
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -24,6 +26,7 @@ FORWARDED_HEADER = "X-Forwarded-Access-Token"
 # Clocks of hosts differ by a little.
 _LEEWAY_SECONDS = 10
 _LONGEST_TOKEN = 8_192
+_REMEMBERED = 500
 _USER_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _CAUSES: tuple[tuple[type[jwt.PyJWTError], str], ...] = (
     (jwt.ExpiredSignatureError, "it has expired"),
@@ -60,10 +63,22 @@ class TokenVerifier:
         # Broken already here, and no key is at hand: the settings have just refused that.
         self._stamp = self._stamp_of_file()
         self._keys = read_keys(self._path)
+        # Good tokens that were checked against these keys: a user sends the same one many times.
+        self._known: OrderedDict[str, Identity] = OrderedDict()
 
     def verify(self, token: str) -> Identity:
         """Return whose token it is. Raises InvalidToken."""
         self._read_again()
+        known = self._known.get(token)
+        if known is not None and time.time() < known.expires:
+            return known
+        identity = self._checked(token)
+        while len(self._known) >= _REMEMBERED:
+            self._known.popitem(last=False)
+        self._known[token] = identity
+        return identity
+
+    def _checked(self, token: str) -> Identity:
         if len(token) > _LONGEST_TOKEN:
             raise InvalidToken("it is longer than any token of ours")
         try:
@@ -102,6 +117,7 @@ class TokenVerifier:
         self._stamp = stamp
         try:
             self._keys = read_keys(self._path)
+            self._known.clear()
         except (OSError, ValueError) as error:
             # The keys at hand still serve: half a rotation must not lock everybody out.
             _log.error("the key set cannot be read", error=f"{type(error).__name__}: {error}"[:200])
