@@ -91,7 +91,7 @@ async def verify(database: Database, anchor: str | None = None) -> Finding:
     """Check every entry up to the head of this moment: numbers without gaps, links, hashes, and the head itself.
 
     `anchor` is an earlier head, `<sequence>:<hash>`: it also finds a chain that was rewritten whole or cut back
-    together with its head. A chain is longer than memory and takes a second for some thousand entries: it is read in
+    together with its head. A chain is longer than memory and hashing it takes its time: it is read in
     batches, each in a transaction of its own, and hashed in a thread.
     """
     head = await _head(database)
