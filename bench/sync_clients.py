@@ -17,10 +17,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = [*sorted((ROOT / "services").glob("*/src")), ROOT / "services" / "_testkit"]
@@ -37,6 +38,7 @@ from testkit.tokens import Keys  # noqa: E402
 
 DEADLINE_SECONDS = 120.0
 FILES = 8_192
+PARTITIONS = 3  # of a topic, in our Kafka
 
 
 def main() -> None:
@@ -86,9 +88,11 @@ async def measure(
                 workers.append(await client_process(port))
                 await connect_all(workers[-1], tokens[one :: asked.processes])
             connected = resident(replica.pid)
-            busy, started = cpu_seconds(replica.pid), time.monotonic()
-            sent = await publish(http, users, asked.rate, asked.seconds)
-            seconds, busy = time.monotonic() - started, cpu_seconds(replica.pid) - busy
+            idle = await cpu_percent(replica.pid, asyncio.sleep(asked.seconds))
+            started = time.monotonic()
+            publishing = asyncio.create_task(publish(http, users, asked.rate, asked.seconds))
+            busy = await cpu_percent(replica.pid, publishing)
+            sent, seconds = publishing.result(), time.monotonic() - started
             after = resident(replica.pid)
             delays = sorted([delay for worker in workers for delay in await finish(worker)])
     finally:
@@ -108,7 +112,8 @@ async def measure(
         "RSS before MiB": round(before / 1024, 1),
         "with clients MiB": round(connected / 1024, 1),
         "after the events MiB": round(after / 1024, 1),
-        "replica's CPU %": round(100 * busy / seconds),
+        "CPU % idle": round(idle),
+        "CPU % with events": round(busy),
     }
 
 
@@ -173,15 +178,30 @@ def address(port: int) -> str:
 
 
 async def publish(http: httpx.AsyncClient, users: list[str], rate: float, seconds: float) -> list[int]:
-    """Deliver events at a steady rate, whatever each takes, and return whose they were, by number."""
+    """Make events at a steady rate and deliver them as the sidecar does; return whose they were, by number.
+
+    Each partition's events wait for one another, and an event is delivered until it is taken: where the replica does
+    not keep up, the delays show it.
+    """
     chance, clock = random.Random(4), asyncio.get_running_loop().time
     sent = [chance.randrange(len(users)) for _ in range(round(rate * seconds))]
-    started = clock()
+    partitions = [asyncio.Queue[dict[str, Any] | None]() for _ in range(PARTITIONS)]
+
+    async def sidecar(partition: asyncio.Queue[dict[str, Any] | None]) -> None:
+        while event := await partition.get():
+            while await deliver(http, "tasks", event) != "SUCCESS":
+                await asyncio.sleep(0.5)
+
     async with asyncio.TaskGroup() as group:
+        for partition in partitions:
+            group.create_task(sidecar(partition))
+        started = clock()
         for number, user in enumerate(sent):
             await asyncio.sleep(max(started + number / rate - clock(), 0))
             event = changed(TASK_CREATED, snapshot(users[user], description="as long as a description often is. " * 10))
-            group.create_task(deliver(http, "tasks", event))
+            partitions[user % PARTITIONS].put_nowait(event)
+        for partition in partitions:
+            partition.put_nowait(None)
     return sent
 
 
@@ -257,10 +277,16 @@ def resident(pid: int) -> int:
     return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:"))
 
 
-def cpu_seconds(pid: int) -> float:
-    """Return the processor time that a process took."""
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+async def cpu_percent(pid: int, work: Awaitable[object]) -> float:
+    """Return the share of one processor that a process takes while something is awaited."""
+
+    def seconds() -> float:
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    before, started = seconds(), time.monotonic()
+    await work
+    return 100 * (seconds() - before) / (time.monotonic() - started)
 
 
 if __name__ == "__main__":

@@ -56,15 +56,17 @@ class Client:
     async def message(self) -> dict[str, Any]:
         """Return the next message."""
         async with asyncio.timeout(DEADLINE_SECONDS):
-            return json.loads(await self.connection.recv())
+            message: dict[str, Any] = json.loads(await self.connection.recv())
+        return message
 
     async def changes(self, number: int) -> list[dict[str, Any]]:
         """Return the next so many changes."""
         found: list[dict[str, Any]] = []
-        while len(found) < number:
-            message = await self.message()
-            if message["type"] == "change":
-                found.append(message)
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            while len(found) < number:
+                message = await self.message()
+                if message["type"] == "change":
+                    found.append(message)
         return found
 
     async def close_code(self) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from servicekit.events import TASK_COMPLETED, TASK_CREATED, TASK_DELETED, TASK_UPDATED
+from sync.store import Store
 from testkit.events import changed, snapshot
 
 pytestmark = pytest.mark.anyio
@@ -117,6 +118,23 @@ async def test_clients_at_different_points_get_each_what_they_lack(replica: Any,
             await replica.change("ann", 2)
             assert [one["sequence"] for one in await behind.changes(4)] == [1, 2, 3, 4]
             assert [one["sequence"] for one in await ahead.changes(2)] == [3, 4]
+
+
+async def test_what_comes_while_a_client_catches_up_is_not_missed(
+    replica: Any, settings: Any, numbered: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await numbered(settings, "ann", 2)
+    read = Store.read
+
+    async def overtaken(self: Store, owner: str, after: int, limit: int) -> Any:
+        found = await read(self, owner, after, limit)
+        if after == 0:  # announced before the client is live, and committed after what it reads
+            await replica.change("ann")
+        return found
+
+    monkeypatch.setattr(Store, "read", overtaken)
+    async with replica.connected("ann", after=0) as ann:
+        assert [one["sequence"] for one in await ann.changes(3)] == [1, 2, 3]
 
 
 async def test_the_seam_has_no_gap_and_no_double_while_changes_go_on(replica: Any) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import joinedload
 from sqlalchemy.orm.exc import StaleDataError
 
 from backend.announcements import Announcer, snapshot
@@ -116,7 +117,9 @@ def new_task(owner: str, content: TaskContent) -> Task:
 
 
 async def _find(session: AsyncSession, owner: str, task_id: uuid.UUID) -> Task:
-    task = await session.scalar(select(Task).where(Task.id == task_id, Task.owner == owner))
+    # With its tags in one statement: for a single task that is quicker than two.
+    one = select(Task).where(Task.id == task_id, Task.owner == owner).options(joinedload(Task.labels))
+    task = (await session.scalars(one)).unique().one_or_none()
     if task is None:
         # The same answer for "not there" and "not yours": the difference would tell what exists.
         raise Problem(HTTPStatus.NOT_FOUND, "There is no such task.", kind="task-not-found")

@@ -93,15 +93,15 @@ class TokenVerifier:
                 leeway=_LEEWAY_SECONDS,
                 options={"require": ["sub", "exp", "iat", "aud"]},
             )
+            return _identity(claims)
         except jwt.MissingRequiredClaimError as error:
             raise InvalidToken(f"it lacks the claim {error.claim}") from error
         except jwt.PyJWTError as error:
             cause = next((said for kind, said in _CAUSES if isinstance(error, kind)), "it is not well-formed")
             raise InvalidToken(cause) from error
         except (ValueError, TypeError, OverflowError, RecursionError) as error:
-            # The header is read before the signature is known to be good: anything can be in it.
+            # JSON can hold what no claim should be, and a header is read before its signature is known to be good.
             raise InvalidToken("it is not well-formed") from error
-        return _identity(claims)
 
     def _key(self, kid: str | None) -> jwt.PyJWK:
         if kid is None and len(self._keys) == 1:

@@ -36,7 +36,6 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         """Bound what the kernel keeps, and keep headers and frames, and what others already tell, out of the log."""
         super().connection_made(transport)
         self.logger = self.conn.logger = _logger
-        self.conn.debug = False
         connection = transport.get_extra_info("socket")
         if connection is not None:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from sqlalchemy import event, func, select
+from sqlalchemy import Text, bindparam, event, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 
 CHANNEL = "sync_changes"
+
+_NOTIFY = select(func.pg_notify(CHANNEL, bindparam("payload", type_=Text)))
 
 Grown = Callable[[str, int], None]
 
@@ -27,7 +29,7 @@ class PostgresqlAnnouncer:
 
     async def announce(self, session: AsyncSession, owner: str, sequence: int) -> None:
         """Announce to all replicas."""
-        await session.execute(select(func.pg_notify(CHANNEL, f"{sequence} {owner}")))
+        await session.execute(_NOTIFY, {"payload": f"{sequence} {owner}"})
 
 
 class LocalAnnouncer:

@@ -5,18 +5,56 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import ModuleType
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.sql.dml import ReturningInsert
 
 from servicekit.context import trace_id_of
 from servicekit.database import Database
 from servicekit.events import Event, TaskChanged
-from sync.models import Change, Stream
+from sync.models import Base, Change, Stream
 
 _TRACEPARENT_LENGTH = 55
 _OWNERS_AT_ONCE = 500
+
+# Built once: to build them anew for every event costs more than to run them.
+_LATEST = (
+    select(Change.version, Change.task.is_(None))
+    .where(Change.owner == bindparam("owner"), Change.task_id == bindparam("task_id"))
+    .order_by(Change.sequence.desc())
+    .limit(1)
+)
+_INSERT = insert(Base.metadata.tables[Change.__tablename__])
+_GIVE_BACK = (
+    update(Base.metadata.tables[Stream.__tablename__])
+    .where(Stream.owner == bindparam("of"))
+    .values(last_sequence=Stream.last_sequence - 1)
+)
+_READ = (
+    select(Change)
+    .where(Change.owner == bindparam("owner"), Change.sequence > bindparam("after"))
+    .order_by(Change.sequence)
+    .limit(bindparam("limit"))
+)
+_LAST = select(Stream.last_sequence).where(Stream.owner == bindparam("owner")).scalar_subquery()
+_OLDEST = select(func.min(Change.sequence)).where(Change.owner == bindparam("owner")).scalar_subquery()
+_HEAD = select(func.coalesce(_LAST, 0), _OLDEST)
+
+
+def _next_with(dialect: ModuleType) -> ReturningInsert[int]:
+    """Take the next number. The owner's row is locked by it, or made where there is none."""
+    made = dialect.insert(Stream).values(owner=bindparam("owner"), last_sequence=1)
+    grown = {"last_sequence": Stream.last_sequence + 1}
+    taken: ReturningInsert[int] = made.on_conflict_do_update(index_elements=[Stream.owner], set_=grown).returning(
+        Stream.last_sequence
+    )
+    return taken
+
+
+_NEXT = {"postgresql": _next_with(postgresql), "sqlite": _next_with(sqlite)}
 
 
 @dataclass(frozen=True)
@@ -42,18 +80,13 @@ async def record(session: AsyncSession, event: Event[TaskChanged]) -> int | None
     task, so nobody misses anything by the older one, while to send it would show the past as the present.
     """
     task = event.data.task
-    sequence = await _next(session, task.owner)
+    taken = await session.execute(_NEXT[session.get_bind().dialect.name], {"owner": task.owner})
+    sequence = taken.scalar_one()
     deleted = event.data.after is None
-    statement = (
-        select(Change.version, Change.task.is_(None))
-        .where(Change.owner == task.owner, Change.task_id == task.id)
-        .order_by(Change.sequence.desc())
-        .limit(1)
-    )
-    latest = (await session.execute(statement)).one_or_none()
+    latest = (await session.execute(_LATEST, {"owner": task.owner, "task_id": task.id})).one_or_none()
     # A deletion has the version of what was deleted, and comes after it.
     if latest is not None and (task.version, deleted) < (latest[0], bool(latest[1])):
-        await session.execute(update(Stream).where(Stream.owner == task.owner).values(last_sequence=sequence - 1))
+        await session.execute(_GIVE_BACK, {"of": task.owner})
         return None
     values = {
         "owner": task.owner,
@@ -67,18 +100,7 @@ async def record(session: AsyncSession, event: Event[TaskChanged]) -> int | None
         "recorded_at": datetime.now(UTC),
         "traceparent": event.traceparent[:_TRACEPARENT_LENGTH] if trace_id_of(event.traceparent) else "",
     }
-    await session.execute(insert(Change).values(values))
-    return sequence
-
-
-async def _next(session: AsyncSession, owner: str) -> int:
-    """Lock the owner's stream, which is made where there is none, and return its next sequence, which is now taken."""
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    made = dialect.insert(Stream).values(owner=owner, last_sequence=1)
-    taken = made.on_conflict_do_update(
-        index_elements=[Stream.owner], set_={"last_sequence": Stream.last_sequence + 1}
-    ).returning(Stream.last_sequence)
-    sequence: int = (await session.execute(taken)).scalar_one()
+    await session.execute(_INSERT, values)
     return sequence
 
 
@@ -90,19 +112,14 @@ class Store:
 
     async def head(self, owner: str) -> Head:
         """Return the ends of an owner's stream."""
-        last = select(Stream.last_sequence).where(Stream.owner == owner).scalar_subquery()
-        oldest = select(func.min(Change.sequence)).where(Change.owner == owner).scalar_subquery()
         async with self._database.transaction() as session:
-            found = (await session.execute(select(func.coalesce(last, 0), oldest))).one()
+            found = (await session.execute(_HEAD, {"owner": owner})).one()
         return Head(found[0], found[0] + 1 if found[1] is None else found[1])
 
     async def read(self, owner: str, after: int, limit: int) -> Sequence[Change]:
         """Return an owner's changes after a sequence, in order."""
-        statement = (
-            select(Change).where(Change.owner == owner, Change.sequence > after).order_by(Change.sequence).limit(limit)
-        )
         async with self._database.transaction() as session:
-            return (await session.scalars(statement)).all()
+            return (await session.scalars(_READ, {"owner": owner, "after": after, "limit": limit})).all()
 
     async def last_sequences(self, owners: Sequence[str]) -> dict[str, int]:
         """Return the last sequence of each of the owners that has one."""
