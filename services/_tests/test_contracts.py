@@ -6,10 +6,7 @@ it consumes is tried here with examples made of the schemas alone: it has to tak
 
 from __future__ import annotations
 
-import importlib
 import shutil
-import tomllib
-import typing
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,39 +17,15 @@ import pytest
 
 from servicekit.app import Service
 from servicekit.events import ALL_EVENTS, DEAD_LETTER, TOPICS, new_event
-from servicekit.settings import ServiceSettings
 from testkit.contracts import schemas
 from testkit.events import APP_TOKEN, KeptPublisher, deliver
 from testkit.example import samples
 from testkit.examples import examples
+from testkit.services import FOLDERS, find
 from testkit.settings import files_of_secrets, migrated
 from testkit.tokens import Keys
 
 pytestmark = pytest.mark.anyio
-
-SERVICES = Path(__file__).parents[1]
-FOLDERS = sorted(path.parent.name for path in SERVICES.glob("*/service.toml"))
-
-
-@dataclass(frozen=True)
-class Found:
-    """A service, as its folder tells."""
-
-    name: str
-    module: str
-    build: Callable[[Any, KeptPublisher], Service]
-    settings: type[Any]
-    migrations: Path
-
-
-def find(folder: str) -> Found:
-    """Load a service; its settings are what `build` takes."""
-    table = tomllib.loads((SERVICES / folder / "service.toml").read_text())["service"]
-    module = importlib.import_module(f"{table['module']}.service")
-    settings = typing.get_type_hints(module.build)["settings"]
-    assert issubclass(settings, ServiceSettings)
-    migrations = Path(str(importlib.import_module(table["module"]).__file__)).parent / "migrations"
-    return Found(table["name"], table["module"], module.build, settings, migrations)
 
 
 @pytest.fixture(scope="module")

@@ -59,6 +59,22 @@ async def test_what_a_service_did_is_kept_with_its_data(bench: Any) -> None:
     assert entry["data"]["title"] == "milk"
 
 
+async def test_what_only_a_newer_version_says_is_kept_and_hashed(bench: Any) -> None:
+    event = changed(TASK_UPDATED, snapshot(), snapshot())
+    for side in ("before", "after"):
+        event["data"][side]["colour"] = {"name": side}
+    event["data"]["cause"] = ["a", 1, None]
+    letter = as_json(DEAD_LETTER, LETTER, subject="e", key="sync", source="sync")
+    letter["data"]["hint"] = "see there"
+    await bench.deliver("tasks", event)
+    await bench.deliver("dead-letters", letter)
+    dead, change = await bench.entries("eve", "auditor")
+    assert (change["before"], change["after"]) == (event["data"]["before"], event["data"]["after"])
+    assert (change["data"], dead["data"]) == ({"cause": ["a", 1, None]}, letter["data"])
+    await bench.tamper("UPDATE entries SET data = NULL WHERE sequence = 1")
+    assert (await bench.verify())["broken_at"] == 1
+
+
 async def test_an_event_that_comes_twice_is_one_entry(bench: Any) -> None:
     event = changed(TASK_CREATED, snapshot())
     assert await bench.deliver("tasks", event, event) == ["SUCCESS", "SUCCESS"]

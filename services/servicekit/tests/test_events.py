@@ -40,7 +40,8 @@ def test_every_example_goes_there_and_back(kind: EventType[Any], name: str) -> N
     data = kind.model.model_validate(examples(schemas()[kind.type])[name])
     event = new_event(kind, data, source="backend", subject="a task", key="ann")
     read = parse_event(event.to_json())
-    assert read == event
+    assert read.to_json() == event.to_json()
+    assert read.data_as_written() == event.data_as_written() == json.loads(event.to_json())["data"]
     assert parse_event(event.to_json().encode()).data == data
     assert violations(kind.topic, "ann", json.loads(event.to_json())) == []
 
@@ -90,7 +91,9 @@ def test_members_of_a_newer_writer_are_passed_over() -> None:
     event["data"]["after"]["colour"] = "red"
     event["data"]["reason"] = "none"
     event["extension"] = "x"
-    assert parse_event(json.dumps(event)).data.task.title == "kept"
+    read = parse_event(json.dumps(event))
+    assert read.data.task.title == "kept"
+    assert read.data_as_written() == event["data"], "for a reader that keeps what it does not know"
 
 
 def test_a_deleted_task_is_what_it_was_last() -> None:

@@ -21,7 +21,7 @@ class Entry(Base):
     """One event as it was written down; triggers refuse to change or to remove it.
 
     `owner` is whose task it is about, empty where it is about none; `before` and `after` are the task's, `data` is
-    the event's whole data where it is no change of a task.
+    the event's whole data where it is no change of a task, else what a newer version of the event says besides.
     """
 
     __tablename__ = "entries"

@@ -58,8 +58,10 @@ class Recorder:
 
 
 def _entry(event: Event[Any]) -> Entry:
-    data = event.data.model_dump(mode="json")
+    """As it was written: what a newer version adds is kept, whatever this one knows of it."""
+    data = event.data_as_written()
     changed = isinstance(event.data, TaskChanged)
+    more = {name: value for name, value in data.items() if name not in TaskChanged.model_fields} or None
     return Entry(
         event_id=event.id,
         type=event.type,
@@ -71,7 +73,7 @@ def _entry(event: Event[Any]) -> Entry:
         occurred_at=event.time,
         recorded_at=datetime.now(UTC),
         trace_id=trace_id_of(event.traceparent),
-        before=data["before"] if changed else None,
-        after=data["after"] if changed else None,
-        data=None if changed else data,
+        before=data.get("before") if changed else None,
+        after=data.get("after") if changed else None,
+        data=more if changed else data,
     )

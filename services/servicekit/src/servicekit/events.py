@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
+from pydantic_core import from_json
 
 from servicekit.context import current_context, traceparent
 
@@ -177,10 +178,20 @@ class Event(BaseModel, Generic[Data]):
     key: str = Field(alias="partitionkey", min_length=1, max_length=64)
     traceparent: str = ""
     data: Data
+    _content: bytes | str = PrivateAttr(default="")
+
+    def model_post_init(self, context: Any, /) -> None:
+        """Remember the body that the event was read from."""
+        self._content = context or ""
 
     def to_json(self) -> str:
         """Return the event as a structured-mode CloudEvent."""
         return self.model_dump_json(by_alias=True)
+
+    def data_as_written(self) -> dict[str, Any]:
+        """Return the data with the members that only a newer version knows, as its writer put it."""
+        written: dict[str, Any] = from_json(self._content or self.to_json())["data"]
+        return written
 
 
 class EventError(ValueError):
@@ -217,7 +228,7 @@ def parse_event(content: bytes | str) -> Event[Any]:
         kind = _BY_TYPE.get(envelope.type)
         if kind is None:
             raise _unknown(envelope.type)
-        event: Event[Any] = Event[kind.model].model_validate_json(content)  # type: ignore[name-defined]
+        event: Event[Any] = Event[kind.model].model_validate_json(content, context=content)  # type: ignore[name-defined]
     except ValidationError as error:
         told = [f"{'.'.join(map(str, item['loc'])) or 'body'}: {item['msg']}" for item in error.errors()[:20]]
         raise EventError(f"not a valid event: {'; '.join(told)}") from None
