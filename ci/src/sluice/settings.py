@@ -61,7 +61,7 @@ class DeadlineSettings(_Table):
     images: Seconds = 900
     cluster: Seconds = 420
     charts: Seconds = 240
-    suites: Seconds = 600
+    suites: Seconds = 1500
     evidence: Seconds = 120
 
 

@@ -183,7 +183,7 @@ async def test_a_service_gets_what_was_sent_but_not_our_credentials(
         "POST",
         "/api/v1/tasks",
         params={"q": 'a b&c="d"'},
-        headers={"X-User-ID": "me", "X-Request-ID": "r-1", "If-Match": '"6"'},
+        headers={"X-Forwarded-Access-Token": "token", "X-Request-ID": "r-1", "If-Match": '"6"'},
         json={"title": "ünïcode"},
     )
     assert (response.status_code, response.headers["ETag"]) == (412, '"7"')
@@ -192,5 +192,6 @@ async def test_a_service_gets_what_was_sent_but_not_our_credentials(
     assert httpx.URL("http://x" + seen["path"]).params["q"] == 'a b&c="d"'
     assert json.loads(seen["body"]) == {"title": "ünïcode"}
     headers = seen["headers"]
-    assert (headers["x-user-id"], headers["x-request-id"], headers["if-match"]) == ("me", "r-1", '"6"')
+    passed = [headers[name] for name in ("x-forwarded-access-token", "x-request-id", "if-match")]
+    assert passed == ["token", "r-1", '"6"']
     assert "authorization" not in headers
