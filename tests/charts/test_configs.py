@@ -106,33 +106,6 @@ def _through_promtail(helm: Helm, folder: Path, lines: list[str]) -> list[tuple[
     return found
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        (),
-        ("--set", "alertmanager.webhook.url=http://receiver.default:8080/alerts"),
-        ("--set", "alertmanager.webhook.urlSecret=receiver"),
-    ],
-)
-def test_alertmanager_accepts_its_configuration(helm: Helm, tmp_path: Path, arguments: tuple[str, ...]) -> None:
-    secret = manifest(helm.manifests("monitoring", "local", *arguments), "Secret", "alertmanager-config")
-    file = tmp_path / "alertmanager.yaml"
-    file.write_text(secret["stringData"]["alertmanager.yaml"], encoding="utf-8")
-    result = run(optional_tool("amtool"), "check-config", file)
-    assert result.returncode == 0, result.stdout + result.stderr
-
-
-def test_alertmanager_sends_to_the_webhook_that_is_given(helm: Helm) -> None:
-    url = "http://receiver.default:8080/alerts"
-    manifests = helm.manifests("monitoring", "local", "--set", f"alertmanager.webhook.url={url}")
-    config = yaml.safe_load(manifest(manifests, "Secret", "alertmanager-config")["stringData"]["alertmanager.yaml"])
-    assert config["route"]["receiver"] == "webhook"
-    assert config["receivers"][-1] == {
-        "name": "webhook",
-        "webhook_configs": [{"url": url, "send_resolved": True}],
-    }
-
-
 def test_dashboards_are_json(helm: Helm) -> None:
     for path in (helm.charts / "monitoring" / "dashboards").glob("*.json"):
         assert json.loads(path.read_text(encoding="utf-8"))["title"], path

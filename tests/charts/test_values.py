@@ -22,7 +22,8 @@ from .rendering import (
     run,
 )
 
-FREE_KEYS = {"environment", "externalLabels", "ingress", "egress", "peer"}  # maps whose keys the user chooses
+# Maps whose keys the user chooses.
+FREE_KEYS = {"environment", "externalLabels", "ingress", "egress", "peer", "receivers", "teams"}
 
 
 def profile_values(chart: str, profile: str) -> dict[str, Any]:
