@@ -7,6 +7,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +19,7 @@ ENTRYPOINT = ROOT / "ci/src/sluice/supply/images/postgresql/entrypoint.sh"
 PROVISION = ROOT / "k8s-fixtures/postgresql/provision.sql"
 SUPERUSERS_PASSWORD = "superuser's own"
 _SECONDS = 60
+_PSQL: list[str | Path] = ["sh", ENTRYPOINT, "psql", "--no-psqlrc", "--quiet"]
 
 
 @dataclass
@@ -68,12 +70,29 @@ class Server:
         more: Mapping[str, str] | None = None, stdin: str = "",
     ) -> subprocess.CompletedProcess[str]:  # fmt: skip
         """Run psql through the image's entry point, as the fixture's Job does."""
-        where = {"PGHOST": "127.0.0.1", "PGPORT": str(self.port), "PGUSER": user, "PGDATABASE": database}
         return subprocess.run(
-            ["sh", ENTRYPOINT, "psql", "--no-psqlrc", "--quiet", *words],
-            env=self.environment(**where, PGPASSWORD=password, **(more or {})),
+            [*_PSQL, *words], env=self._client(user, password, database, **(more or {})),
             input=stdin, capture_output=True, text=True, timeout=_SECONDS, check=False,
         )  # fmt: skip
+
+    @contextmanager
+    def session(self, statement: str) -> Iterator[None]:
+        """Keep a session open that has run a statement: what it locks stays locked until the block ends."""
+        with subprocess.Popen(
+            [*_PSQL, "--set=ON_ERROR_STOP=1"], env=self._client("postgres", SUPERUSERS_PASSWORD, "postgres"),
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        ) as psql:  # fmt: skip
+            assert psql.stdin
+            assert psql.stdout
+            psql.stdin.write(f"{statement} \\g /dev/null\n\\echo done\n")
+            psql.stdin.flush()
+            assert psql.stdout.readline() == "done\n", "the statement failed"
+            yield
+            psql.stdin.close()
+
+    def _client(self, user: str, password: str, database: str, **more: str) -> dict[str, str]:
+        where = {"PGHOST": "127.0.0.1", "PGPORT": str(self.port), "PGUSER": user, "PGDATABASE": database}
+        return self.environment(**where, PGPASSWORD=password, **more)
 
     def provision(self, identifier: str, password: str) -> subprocess.CompletedProcess[str]:
         """Give a service a role and a database."""

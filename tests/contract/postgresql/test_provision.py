@@ -48,6 +48,21 @@ def test_all_services_at_once_do_not_get_in_each_others_way(server: Server) -> N
     assert [(one.returncode, one.stderr) for one in done] == [(0, "")] * len(names)
 
 
+def test_one_service_is_provided_for_after_the_other(server: Server) -> None:
+    """Two that took rights from the same database at once would fail with `tuple concurrently updated`."""
+    waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    made = "SELECT count(*) FROM pg_roles WHERE rolname = 'patient'"
+    with ThreadPoolExecutor(1) as pool:
+        with server.session("SELECT pg_advisory_lock(hashtext('provision'))"):
+            provided = pool.submit(server.provision, "patient", "secret")
+            while server.psql("--tuples-only", f"--command={waiting}").stdout.strip() != "1":
+                assert not provided.done(), "it did not wait for the other"
+            assert server.psql("--tuples-only", f"--command={made}").stdout.strip() == "0"
+        done = provided.result()
+    assert (done.returncode, done.stderr) == (0, "")
+    assert connects(server, "patient", "secret", "patient")
+
+
 def test_a_statement_that_fails_leaves_no_password_in_the_log(server: Server) -> None:
     done = server.provision("pg_monitor", "not to be told")
     assert done.returncode != 0
