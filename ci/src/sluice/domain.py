@@ -14,6 +14,7 @@ from sluice.errors import EvidenceError
 
 EVIDENCE_SCHEMA = "sluice.evidence/v1"
 VERDICT_SCHEMA = "sluice.verdict/v1"
+TABLES_FOLDER = "tables"  # of a run: what suites leave for the report
 
 How = Literal["upstream", "source"]
 Outcome = Literal["passed", "failed", "error", "skipped"]
@@ -194,6 +195,17 @@ class Measurement:
 
 
 @dataclass(frozen=True)
+class SuiteTable:
+    """A table that a suite measured, as it left it in TABLES_FOLDER/<name>.json; every cell is text."""
+
+    name: str
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    note: str = ""
+
+
+@dataclass(frozen=True)
 class Evidence:
     """What a run measured. The gate reads this and never the cluster."""
 
@@ -214,6 +226,7 @@ class Evidence:
     measurements: tuple[Measurement, ...]
     failures: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
+    tables: tuple[SuiteTable, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import anyio
 
 from sluice.domain import (
     EVIDENCE_SCHEMA,
+    TABLES_FOLDER,
     Cluster,
     Component,
     Evidence,
@@ -19,6 +20,8 @@ from sluice.domain import (
     Source,
     StepTiming,
     SuiteResults,
+    SuiteTable,
+    load,
 )
 from sluice.errors import SluiceError
 from sluice.masking import masker
@@ -28,6 +31,7 @@ from sluice.ports import Logs, Metrics
 _AT_ONCE = 4
 _PLOT_POINTS = 120
 _SHORTEST_STEP = 1.0
+_LARGEST_TABLE_BYTES = 500_000
 
 
 @dataclass(frozen=True)
@@ -90,6 +94,7 @@ async def collect_evidence(
         measurements=measurements,
         failures=tuple(mask(failure) for failure in facts.failures),
         files=_files(evidence_dir),
+        tables=tuple(_masked(table, mask) for table in _tables(evidence_dir, say)),
     )
 
 
@@ -209,6 +214,22 @@ async def _tried(asked: Awaitable[tuple[Series, ...]]) -> tuple[tuple[Series, ..
         return (), ": ".join(filter(None, (error.failed, error.seen)))
     except Exception as error:  # noqa: BLE001 - whatever goes wrong while asking fails an objective, not the run
         return (), f"{type(error).__name__}: {error}"
+
+
+def _tables(evidence_dir: Path, say: Callable[[str], None]) -> Iterator[SuiteTable]:
+    """What suites left in tables/*.json, by name; what cannot be read, or is too large, is said and left out."""
+    for path in sorted((evidence_dir / TABLES_FOLDER).glob("*.json")):
+        if path.stat().st_size > _LARGEST_TABLE_BYTES:
+            say(f"{path.name} has {path.stat().st_size} bytes, more than a table may have ({_LARGEST_TABLE_BYTES})")
+            continue
+        try:
+            yield load(SuiteTable, path)
+        except SluiceError as error:
+            say(f"no table of {path.name}: {error.failed}")
+
+
+def _masked(table: SuiteTable, mask: Callable[[str], str]) -> SuiteTable:
+    return replace(table, rows=tuple(tuple(mask(cell) for cell in row) for row in table.rows), note=mask(table.note))
 
 
 def _files(evidence_dir: Path) -> tuple[str, ...]:
