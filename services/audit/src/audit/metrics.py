@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from servicekit.events import ALL_EVENTS
 
 
 class AuditMetrics:
-    """Counts entries by type, and tells how long the chain is; every series is there from the start."""
+    """Counts entries by type, and tells how long the chain is and whether it holds; all series are there at once."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._entries = Counter("audit_entries_total", "Events written down, by type.", ["type"], registry=registry)
@@ -19,6 +21,18 @@ class AuditMetrics:
             registry=registry,
         )
         self.length = Gauge("audit_chain_length", "Entries in the chain, as last looked at.", registry=registry)
+        self._valid = Gauge(
+            "audit_chain_valid",
+            "1 where the last check of the whole chain found it as it was written, 0 where not; NaN before.",
+            registry=registry,
+        )
+        self._valid.set(math.nan)
+        self._checked = Gauge(
+            "audit_chain_last_check_timestamp_seconds",
+            "When the whole chain was last checked, in seconds since the epoch; the start, before that.",
+            registry=registry,
+        )
+        self._checked.set_to_current_time()
         for kind in ALL_EVENTS:
             self._entries.labels(kind.type)
 
@@ -27,3 +41,8 @@ class AuditMetrics:
         self._entries.labels(event_type).inc()
         self._append_seconds.observe(seconds)
         self.length.set(sequence)
+
+    def checked(self, valid: bool) -> None:
+        """Tell what a check of the whole chain found."""
+        self._valid.set(valid)
+        self._checked.set_to_current_time()

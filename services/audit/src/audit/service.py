@@ -9,7 +9,7 @@ from audit.models import Base
 from audit.recorder import Recorder
 from audit.routes import audit_router
 from audit.settings import AuditSettings
-from audit.verify import anchoring
+from audit.verify import anchoring, checking
 from servicekit.app import Service, create_app
 from servicekit.dapr import Publisher
 from servicekit.database import Database, create_engine
@@ -42,5 +42,8 @@ def build(settings: AuditSettings, publisher: Publisher | None = None) -> Servic
         routers=[audit_router(database)],
         database=database,
         messaging=messaging,
-        background=[anchoring(database, own, settings.anchor_seconds)],
+        background=[
+            anchoring(database, own, settings.anchor_seconds),
+            checking(database, own, settings.verify_seconds),
+        ],
     )

@@ -13,4 +13,5 @@ class AuditSettings(ServiceSettings, DatabaseSettings, EventSettings, TokenSetti
 
     service_name: str = "audit"
     anchor_seconds: float = Field(default=60.0, gt=0, description="time between two looks at the head, to log it")
+    verify_seconds: float = Field(default=3600.0, gt=0, description="time between two checks of the whole chain")
     verify_anchor: Anchor | None = Field(default=None, description="for the command verify: an earlier anchor")

@@ -139,6 +139,25 @@ def anchoring(database: Database, metrics: AuditMetrics, pause_seconds: float) -
     return Background("audit anchor", run)
 
 
+def checking(database: Database, metrics: AuditMetrics, pause_seconds: float) -> Background:
+    """Background work that checks the whole chain, for the metric that the alert looks at.
+
+    The head that held is the next check's anchor: a chain that is cut back or rewritten meanwhile is found, too.
+    """
+    anchor: str | None = None
+
+    async def run() -> None:
+        nonlocal anchor
+        while True:
+            finding = await verify(database, anchor)
+            metrics.checked(finding.valid)
+            if finding.valid:
+                anchor = finding.head
+            await anyio.sleep(pause_seconds)
+
+    return Background("audit check", run)
+
+
 def verify_command(settings: AuditSettings) -> int:
     """Check the whole chain, and VERIFY_ANCHOR; exit 1 where a link is broken, 2 where it could not be checked."""
 
