@@ -61,9 +61,10 @@ def test_every_recipe_finds_its_files(name: str) -> None:
 def test_what_go_and_maven_pin_is_the_version_that_the_catalog_says() -> None:
     told = {
         "kafka": "maven/kafka/pom.xml", "jmx-exporter": "maven/jmx-exporter/pom.xml", "daprd": "gomod/dapr/go.mod",
-        "metrics-server": "gomod/metrics-server/go.mod",
+        "metrics-server": "gomod/metrics-server/go.mod", "prometheus-adapter": "gomod/prometheus-adapter/go.mod",
     }  # fmt: skip
-    names = {"daprd": "github.com/dapr/dapr v{}", "metrics-server": "sigs.k8s.io/metrics-server v{}"}
+    names = {"daprd": "github.com/dapr/dapr v{}", "metrics-server": "sigs.k8s.io/metrics-server v{}",
+             "prometheus-adapter": "sigs.k8s.io/prometheus-adapter v{}"}  # fmt: skip
     for name, file in told.items():
         said = names.get(name, "<version>{}</version>").format(REAL[name].version)
         assert said in (Path(maven.__file__).parent / file).read_text()

@@ -231,3 +231,10 @@ async def test_debian_is_made_as_root_on_debian_only(
     with pytest.raises(HostError, match="cannot be made from Debian's packages here") as caught:
         await debian.bootstrap(one, one.source, into, bench(tmp_path))
     assert caught.value.seen == seen
+
+
+def test_our_sources_lie_in_their_module_as_they_lie_in_its_folder(into: Path) -> None:
+    with go._Module("tools", into) as folder:
+        assert (folder / "go.mod").is_file()
+        assert (folder / "coredns" / "main.go").is_file()
+    assert not folder.exists()

@@ -1,5 +1,6 @@
 """How each component is obtained: upstream or source, once, and again only when something it is made of changed."""
 
+import itertools
 import json
 import shutil
 from pathlib import Path
@@ -151,9 +152,18 @@ async def test_each_is_obtained_once_however_many_ask(rig: Bench) -> None:
 
 
 @pytest.mark.parametrize("parallel", [1, 2, 3])
-async def test_no_more_are_made_at_once_than_allowed(rig: Bench, parallel: int) -> None:
+async def test_no_more_are_made_at_once_than_allowed(
+    rig: Bench, parallel: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    each = itertools.count()
+    monkeypatch.setattr("sluice.supply.resolve.family_of", lambda _: str(next(each)))
     await rig.supply("source", parallel=parallel).get_all("own", "helm", "kind", "crane", "other")
     assert rig.most_at_once == parallel
+
+
+async def test_programs_of_one_family_are_compiled_one_after_the_other(rig: Bench) -> None:
+    await rig.supply("source", parallel=3).get_all("own", "helm", "kind", "crane", "other")
+    assert rig.most_at_once == 1
 
 
 async def test_a_second_run_finds_everything(rig: Bench) -> None:

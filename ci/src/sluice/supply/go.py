@@ -21,7 +21,7 @@ _DOWNLOAD_SECONDS = 900
 def inputs(module: str) -> list[Path]:
     """Return the files that a module's build depends on, for the cache key; tests are not among them."""
     folders = [_HERE / "gomod" / module, _HERE / "gosrc" / module]
-    found = (file for folder in folders if folder.is_dir() for file in folder.iterdir() if file.is_file())
+    found = (file for folder in folders if folder.is_dir() for file in folder.rglob("*") if file.is_file())
     return sorted(file for file in found if not file.name.endswith("_test.go"))
 
 
@@ -116,7 +116,7 @@ class _Module:
     """A folder with a module's go.mod, go.sum and our own sources, if any, for as long as a command runs in it."""
 
     def __init__(self, module: str, into: Path) -> None:
-        self._files = inputs(module)
+        self._files = {file: _place(file, module) for file in inputs(module)}
         self._folder = into.parent / "module"
         if not self._files:
             raise SupplyError(
@@ -128,12 +128,22 @@ class _Module:
 
     def __enter__(self) -> Path:
         self._folder.mkdir(parents=True, exist_ok=True)
-        for file in self._files:
-            shutil.copyfile(file, self._folder / file.name)
+        for file, place in self._files.items():
+            target = self._folder / place
+            target.parent.mkdir(exist_ok=True)
+            shutil.copyfile(file, target)
         return self._folder
 
     def __exit__(self, *_: object) -> None:
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _place(file: Path, module: str) -> Path:
+    """Where a file lies in its module, whose go.mod may be kept apart from our sources."""
+    home = next(
+        folder for folder in (_HERE / "gomod" / module, _HERE / "gosrc" / module) if file.is_relative_to(folder)
+    )
+    return file.relative_to(home)
 
 
 def _version_flags(package: str, version: str) -> list[str]:

@@ -2,7 +2,9 @@
 
 import os
 import time
+from collections import defaultdict
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Literal
 
@@ -24,6 +26,7 @@ from sluice.supply.catalog import (
     NodeRecipe,
     dependencies,
 )
+from sluice.supply.families import family_of
 from sluice.supply.lock import Lock
 from sluice.supply.slots import Slots
 from sluice.supply.workbench import GetEngine, Workbench
@@ -36,7 +39,7 @@ class Supply:
 
     `auto` asks each upstream host once, with a short timeout, and builds from source what cannot be had there.
     At most `parallel` builds run side by side, what stands first in the catalog first: two by default, for while one
-    links on one core, the other compiles on the next.
+    links on one core, the other compiles on the next. Go programs of one family are built one after the other.
     """
 
     def __init__(
@@ -59,6 +62,7 @@ class Supply:
         self._logs = logs
         self._lock = lock or Lock()
         self._slots = Slots(parallel)
+        self._compiling: defaultdict[str, Slots] = defaultdict(lambda: Slots(1))
         self._rank = {name: rank for rank, name in enumerate(catalog)}
         self._one_at_a_time = {name: anyio.Lock() for name in catalog}
         self._probing: dict[str, anyio.Lock] = {}
@@ -144,7 +148,12 @@ class Supply:
                 return found
             if how == "source" and isinstance(entry.source, DebianRecipe | MavenRecipe | NodeRecipe):
                 await self._engine()  # may need a component itself, and so a slot: not to be asked for inside one
-            async with self._slots.taken(self._rank[entry.name]):
+            async with AsyncExitStack() as places:
+                rank = self._rank[entry.name]
+                if how == "source" and isinstance(entry.source, GoRecipe):
+                    # What two programs share would be compiled twice if they were built side by side.
+                    await places.enter_async_context(self._compiling[family_of(entry.source.module)].taken(rank))
+                await places.enter_async_context(self._slots.taken(rank))
                 return await self._make(entry, how, key, parts)
 
     async def _make(self, entry: Entry, how: How, key: str, parts: Mapping[str, Component]) -> Component:
