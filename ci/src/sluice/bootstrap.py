@@ -221,6 +221,7 @@ class Toolbox:
             alertmanager=address(spaces.monitoring, "alertmanager", 9093),
             loki=address(spaces.logging, "loki", 3100),
             fixtures=tuple(fixture.name for fixture in source.fixtures),
+            helm=str(artifact.program(await self.supply.get("helm"))),
             evidence_dir=str(self._run.folder),
             # What the command line may have said; the rest is in the environment and in sluice.toml already.
             settings={

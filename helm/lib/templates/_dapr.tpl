@@ -8,8 +8,8 @@ service listens: the sidecar starts first and must not wait for it.
   image: {{ include "lib.image" (dict "root" . "component" "daprd" "path" "dapr.image" "image" .Values.dapr.image) }}
   imagePullPolicy: IfNotPresent
   restartPolicy: Always
+  command: [/daprd]  # upstream's image has no entrypoint
   args:
-    - /daprd  # upstream's image has no entrypoint; where there is one, daprd overlooks a word that is no flag
     - --mode=standalone
     - --app-id={{ .Chart.Name }}
     - --app-port={{ .Values.port }}

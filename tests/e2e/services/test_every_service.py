@@ -1,6 +1,7 @@
 """What holds for every service, whatever it does: health, metrics, logs, users, targets."""
 
 import json
+import re
 import secrets
 import time
 import uuid
@@ -23,6 +24,7 @@ from tests.e2e.support import (
 from tests.e2e.users import Signer
 
 from sluice.adapters.loki.client import LokiLogs
+from sluice.adapters.process import run
 from sluice.adapters.prometheus.client import PrometheusMetrics
 from sluice.ports import LogLine
 from sluice.steps.run_suites import SuiteContext
@@ -37,6 +39,8 @@ COMMON_METRICS = {
     "process_resident_memory_bytes": "gauge",
 }
 SIDECAR_PORT = "dapr-metrics"
+# The chart gives its pod 60 s.
+TESTED_WITHIN = 120.0
 
 
 async def test_it_is_alive_and_ready_with_all_that_it_needs(service: str, clients: Clients) -> None:
@@ -119,6 +123,14 @@ async def test_each_of_its_pods_is_scraped_and_so_is_each_sidecar(
         assert not missing, f"not up, as pod and job: {sorted(missing)}"
 
     await eventually(all_up, within=SCRAPED_WITHIN)
+
+
+async def test_its_chart_passes_helms_test(service: str, context: SuiteContext) -> None:
+    """A pod of its own image finds it by its name and may call it: what the network policies let through is in it."""
+    words = [context.helm, "test", service, "--namespace", context.namespace, "--kubeconfig", context.kubeconfig]
+    words += ["--kube-context", context.kube_context] if context.kube_context else []
+    done = await run([*words, "--timeout", "90s"], deadline_seconds=TESTED_WITHIN)
+    assert re.search(rf"TEST SUITE:\s+{service}-test\n(.+\n)*Phase:\s+Succeeded", done.stdout), done.stdout
 
 
 async def documented(client: Client) -> list[tuple[str, str]]:

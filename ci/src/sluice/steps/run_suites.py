@@ -43,7 +43,8 @@ class SuiteContext:
     """All that the suites know of the world, as a JSON file that SLUICE_E2E_CONTEXT names.
 
     `services` are the system's own, by name; `fixtures` are what they require, by name; `kube_context` is empty for the
-    kubeconfig's current one. `settings` are the variables with which another run of Sluice takes the same cluster.
+    kubeconfig's current one; `helm` is the program that installed the charts. `settings` are the variables with which
+    another run of Sluice takes the same cluster.
     """
 
     run_id: str
@@ -56,6 +57,7 @@ class SuiteContext:
     evidence_dir: str
     fixtures: tuple[str, ...] = ()
     kube_context: str = ""
+    helm: str = ""
     settings: dict[str, str] = field(default_factory=dict)
 
 
