@@ -1,0 +1,84 @@
+// Command prometheus-adapter serves what Prometheus knows of pods as custom.metrics.k8s.io, for autoscalers to go by.
+//
+// It puts the adapter's own packages together as far as helm/monitoring uses them, with the flags of the same names. The
+// adapter's own command has the APIs of resource and of external metrics besides, and ends with a nil dereference on the
+// libraries of Kubernetes 1.34, which want to be told the version that is served; sharing those libraries with Kubernetes
+// itself saves three minutes of compiling.
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"time"
+
+	"github.com/spf13/pflag"
+	"k8s.io/apiserver/pkg/server"
+	"k8s.io/apiserver/pkg/util/compatibility"
+	"k8s.io/component-base/logs"
+	"k8s.io/klog/v2"
+	"sigs.k8s.io/custom-metrics-apiserver/pkg/cmd"
+	prometheus "sigs.k8s.io/prometheus-adapter/pkg/client"
+	"sigs.k8s.io/prometheus-adapter/pkg/config"
+	provider "sigs.k8s.io/prometheus-adapter/pkg/custom-provider"
+	"sigs.k8s.io/prometheus-adapter/pkg/naming"
+)
+
+const name = "prometheus-adapter"
+
+func main() {
+	logs.InitLogs()
+	defer logs.FlushLogs()
+	if err := serve(os.Args[1:]); err != nil {
+		klog.ErrorS(err, "cannot serve")
+		klog.FlushAndExit(klog.ExitFlushTimeout, 1)
+	}
+}
+
+func serve(words []string) error {
+	adapter := &cmd.AdapterBase{Name: name, FlagSet: pflag.NewFlagSet(name, pflag.ContinueOnError)}
+	flags := adapter.Flags()
+	address := flags.String("prometheus-url", "", "where Prometheus answers")
+	file := flags.String("config", "", "file with the rules by which series become metrics")
+	relist := flags.Duration("metrics-relist-interval", 10*time.Minute, "how often Prometheus is asked which series there are")
+	age := flags.Duration("metrics-max-age", 10*time.Minute, "how long ago a series may have been seen")
+	if err := flags.Parse(words); err != nil {
+		return err
+	}
+
+	prometheusURL, err := url.Parse(*address)
+	if err != nil || prometheusURL.Host == "" {
+		return fmt.Errorf("--prometheus-url is %q, expected an address such as http://prometheus:9090", *address)
+	}
+	rules, err := config.FromFile(*file)
+	if err != nil {
+		return err
+	}
+	mapper, err := adapter.RESTMapper()
+	if err != nil {
+		return err
+	}
+	client, err := adapter.DynamicClient()
+	if err != nil {
+		return err
+	}
+	namers, err := naming.NamersFromConfig(rules.Rules, mapper)
+	if err != nil {
+		return err
+	}
+
+	api := prometheus.NewGenericAPIClient(http.DefaultClient, prometheusURL, http.Header{})
+	metrics, lister := provider.NewPrometheusProvider(
+		mapper, client, prometheus.NewClientForAPI(api, http.MethodGet), namers, *relist, *age,
+	)
+	stop := server.SetupSignalHandler()
+	lister.RunUntil(stop)
+	adapter.WithCustomMetrics(metrics)
+	options, err := adapter.Config()
+	if err != nil {
+		return err
+	}
+	options.GenericConfig.EffectiveVersion = compatibility.DefaultBuildEffectiveVersion()
+	return adapter.Run(stop)
+}
