@@ -48,7 +48,7 @@ def unit(session: nox.Session) -> None:
     """Unit tests: hermetic and fast."""
     session.run("pytest", "tests/unit", *session.posargs, external=True)
     session.run("pytest", "-c", "services/pytest.ini", "services", *session.posargs, external=True)
-    for module in ("capped-runc",):
+    for module in ("capped-runc", "kafka-exporter"):
         folder = ROOT / "ci" / "src" / "sluice" / "supply" / "gosrc" / module
         with session.chdir(folder):
             session.run("go", "test", ".", external=True, env={"GOFLAGS": "-mod=mod", "CGO_ENABLED": "0"})

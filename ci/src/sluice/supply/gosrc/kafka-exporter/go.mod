@@ -1,0 +1,1 @@
+../../gomod/kafka-exporter/go.mod
