@@ -8,6 +8,7 @@ from pathlib import Path
 
 import anyio
 
+from sluice import dashboards
 from sluice.adapters import host
 from sluice.adapters.docker.engine import Engine, check_engine, ensure_engine
 from sluice.adapters.docker.registry import LocalRegistry
@@ -74,6 +75,7 @@ class Toolbox:
             self.policy,
             self.supply,
             kubeconfig=self.kubeconfig,
+            dashboards=root / dashboards.FOLDER,
             suites=self.suites(),
             secrets=lambda: tuple(self._manifests.secrets) if self._manifests else (),
         )
@@ -223,6 +225,7 @@ class Toolbox:
             fixtures=tuple(fixture.name for fixture in source.fixtures),
             helm=str(artifact.program(await self.supply.get("helm"))),
             evidence_dir=str(self._run.folder),
+            quiet_minutes=self.settings.run.quiet_minutes,
             # What the command line may have said; the rest is in the environment and in sluice.toml already.
             settings={
                 "SLUICE_SUPPLY_MODE": self.settings.supply.mode,

@@ -265,10 +265,10 @@ class Verdict:
 T = TypeVar("T")
 
 
-def dump(value: object) -> bytes:
+def dump(value: object, *, indent: int | None = 2) -> bytes:
     """Return a value of this module as JSON, UTF-8, indented; NaN and infinity are written as text."""
     adapter: TypeAdapter[object] = TypeAdapter(type(value))
-    return adapter.dump_json(value, indent=2)
+    return adapter.dump_json(value, indent=indent)
 
 
 def load(kind: type[T], path: Path) -> T:

@@ -1,4 +1,4 @@
-"""What becomes of a run when its work is over or broken: evidence, its bundle after a failure, the report."""
+"""What becomes of a run when its work is over or broken: evidence, its bundle after a failure, report, dashboards."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -11,17 +11,19 @@ from sluice.adapters.kubernetes.service_proxy import ServiceProxy
 from sluice.adapters.kubernetes.workloads import ApiWorkloads
 from sluice.adapters.loki.client import LokiLogs
 from sluice.adapters.prometheus.client import PrometheusMetrics
-from sluice.domain import Cluster, Evidence, Images, Source, SuiteResults, Verdict, dump
+from sluice.dashboards import DashboardData, load_dashboards
+from sluice.domain import Cluster, Evidence, Images, Source, SuiteResults, Verdict, dump, load
 from sluice.masking import masker
 from sluice.policy import Policy
-from sluice.report import page
+from sluice.report import dashboard, page
 from sluice.run import Run
 from sluice.settings import Settings
-from sluice.steps import collect_evidence, gather_failure
+from sluice.steps import collect_dashboards, collect_evidence, gather_failure
 from sluice.supply.resolve import Supply
 
 _SHOWN_BYTES = 64 * 1024
 _SETTLE_SECONDS = 20
+_DASHBOARDS = "dashboards"  # of a run: what each panel showed, for the pages that are drawn of it
 
 
 class Judge:
@@ -35,6 +37,7 @@ class Judge:
         supply: Supply,
         *,
         kubeconfig: Path,
+        dashboards: Path,
         suites: Sequence[str],
         secrets: Callable[[], tuple[str, ...]],
     ) -> None:
@@ -43,6 +46,7 @@ class Judge:
         self._policy = policy
         self._supply = supply
         self._kubeconfig = kubeconfig
+        self._dashboards = dashboards
         self._suites = tuple(suites)
         self._secrets = secrets
 
@@ -61,6 +65,33 @@ class Judge:
         except Exception as error:  # noqa: BLE001 - gathering must not stand between a failure and its verdict
             self._run.progress.update("gather failure", self._run.told(error).splitlines()[0])
             return ()
+
+    async def collect_dashboards(self, results: SuiteResults | None) -> None:
+        """What every panel showed since the suites began, or since the run did, as dashboards/<uid>.json.
+
+        Raises nothing: a picture is no evidence.
+        """
+        if not self._kubeconfig.exists():
+            return
+        spaces = self._settings.namespaces
+        try:
+            async with connect(self._kubeconfig) as client:
+                found = await collect_dashboards.collect_dashboards(
+                    load_dashboards(self._dashboards),
+                    metrics=PrometheusMetrics(ServiceProxy(client, spaces.monitoring, "prometheus", 9090)),
+                    logs=LokiLogs(ServiceProxy(client, spaces.logging, "loki", 3100)),
+                    namespace=spaces.services,
+                    start=results.started if results else self._run.started,
+                    end=time.time(),
+                    deadline_seconds=self._settings.deadlines.evidence * 0.8,
+                    mask=masker(self._secrets()),
+                )
+        except Exception as error:  # noqa: BLE001 - as above
+            self._run.progress.update("collect dashboards", self._run.told(error).splitlines()[0])
+            return
+        (self._run.folder / _DASHBOARDS).mkdir(exist_ok=True)
+        for one in found:
+            (self._run.folder / _DASHBOARDS / f"{one.dashboard.uid}.json").write_bytes(dump(one, indent=None))
 
     async def collect_evidence(
         self,
@@ -122,10 +153,18 @@ class Judge:
         return replace(results, ended=ended)
 
     def write_report(self, evidence: Evidence, verdict: Verdict) -> None:
-        """verdict.json and report.html beside the evidence."""
+        """verdict.json, report.html and a page a dashboard beside the evidence."""
         (self._run.folder / "verdict.json").write_bytes(dump(verdict))
         logs = {name: _tail(self._run.folder / name) for name in evidence.files if name.endswith((".log", ".txt"))}
-        shown = page.render(evidence, verdict, logs, mask=masker(self._secrets()))
+        boards = [load(DashboardData, path) for path in sorted((self._run.folder / _DASHBOARDS).glob("*.json"))]
+        titles = [(one.dashboard.title, one.dashboard.uid) for one in boards]
+        for one in boards:
+            drawn = dashboard.render(
+                one, evidence.tests, run_id=evidence.run_id, origin=evidence.started, others=titles
+            )
+            (self._run.folder / dashboard.file_name(one.dashboard.uid)).write_text(drawn, encoding="utf-8")
+        pages = [(title, dashboard.file_name(uid)) for title, uid in titles]
+        shown = page.render(evidence, verdict, logs, dashboards=pages, mask=masker(self._secrets()))
         (self._run.folder / "report.html").write_text(shown, encoding="utf-8")
 
 

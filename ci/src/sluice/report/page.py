@@ -40,14 +40,16 @@ class _Limits:
     measurements: int
     rows: int
     reasons: int
+    tables: int
+    table_rows: int
 
 
 # From generous to spare: the first that keeps the page below LARGEST_BYTES is taken. The evidence has it all.
 _LIMITS = (
-    _Limits(log_chars=60_000, logs=30, message_chars=4000, tests=1000, measurements=40, rows=120, reasons=200),
-    _Limits(log_chars=15_000, logs=30, message_chars=1500, tests=500, measurements=40, rows=60, reasons=100),
-    _Limits(log_chars=3000, logs=20, message_chars=500, tests=100, measurements=30, rows=20, reasons=50),
-    _Limits(log_chars=1000, logs=5, message_chars=200, tests=20, measurements=10, rows=5, reasons=20),
+    _Limits(60_000, 30, 4000, tests=1000, measurements=40, rows=120, reasons=200, tables=40, table_rows=400),
+    _Limits(15_000, 30, 1500, tests=500, measurements=40, rows=60, reasons=100, tables=40, table_rows=200),
+    _Limits(3000, 20, 500, tests=100, measurements=30, rows=20, reasons=50, tables=20, table_rows=50),
+    _Limits(1000, 5, 200, tests=20, measurements=10, rows=5, reasons=20, tables=10, table_rows=10),
 )
 
 
@@ -56,12 +58,14 @@ def render(
     verdict: Verdict,
     logs: Mapping[str, str],
     *,
+    dashboards: Sequence[tuple[str, str]] = (),
     mask: Callable[[str], str] = lambda text: text,
 ) -> str:
     """Return the page; what is too much for LARGEST_BYTES is cut, which the page says.
 
-    `logs` are texts by name, such as the last lines of a container. Every text of the three passes through
-    `mask`, the place to keep out what is secret, and is stripped of control characters; all of it is escaped.
+    `logs` are texts by name, such as the last lines of a container; `dashboards` are titles and the files beside this
+    one that draw them. Every text of evidence, verdict and logs passes through `mask`, the place to keep out what is
+    secret, and is stripped of control characters; all of it is escaped.
     """
 
     def clean(text: str) -> str:
@@ -80,7 +84,7 @@ def render(
     ]
     page = ""
     for limits in _LIMITS:
-        page = _page(shown, judged, texts, drawn, limits)
+        page = _page(shown, judged, texts, drawn, limits, dashboards)
         if len(page.encode()) < LARGEST_BYTES:
             break
     return page
@@ -92,6 +96,7 @@ def _page(
     logs: Mapping[str, str],
     drawn: Sequence[plots.Plot | None],
     limits: _Limits,
+    dashboards: Sequence[tuple[str, str]],
 ) -> str:
     mark, head = _HEADS[verdict.level]
     results = {result.name: result for result in verdict.objectives}
@@ -117,6 +122,9 @@ def _page(
         timeline=Markup(timeline(evidence.steps, origin=evidence.started, ended=evidence.ended)),
         steps=tables.steps(evidence.steps, evidence.started),
         suites=suites,
+        suite_tables=[tables.of_suite(table, limits.table_rows) for table in evidence.tables[: limits.tables]],
+        suite_tables_left_out=max(0, len(evidence.tables) - limits.tables),
+        dashboards=dashboards,
         tests=tables.outcomes(evidence),
         images=tables.images(evidence.images),
         components=tables.components(evidence.components),

@@ -1,4 +1,4 @@
-"""One measurement as a line plot in SVG: axes, units, limits, and the tests' windows.
+"""Series as a line plot in SVG: axes, units, limits, and the tests' windows.
 
 Positions along the time are in percent and heights in pixels, so that a plot fills a phone or a desk's screen
 with letters of one size. Colours come from the page's style sheet, by class.
@@ -8,6 +8,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import Literal
 
 from sluice.domain import Measurement, ObjectiveResult, Series, TestResult
 from sluice.report import scales, words
@@ -51,6 +52,15 @@ class Frame:
         return _TOP + _HEIGHT * (self.high - value) / (self.high - self.low)
 
 
+@dataclass(frozen=True)
+class Limit:
+    """A line across a plot: its class on the page, its value and its words."""
+
+    kind: Literal["pass", "warn", "fail"]
+    bound: float
+    text: str
+
+
 def line_plot(
     measurement: Measurement,
     result: ObjectiveResult | None,
@@ -59,37 +69,65 @@ def line_plot(
     origin: float,
     ident: str,
 ) -> Plot | None:
-    """Draw a measurement's series; None where no point of them can be drawn.
+    """Draw a measurement's series and its objective's criteria; None where no point of them can be drawn.
 
     `origin` is the time that the axis counts from, the run's start; `ident` makes the SVG's ids unique on a
     page.
     """
-    drawable = [series for series in measurement.series if any(map(_drawable, series.points))]
+    told = result and result.pass_criterion
+    return plot(
+        measurement.series,
+        name=measurement.objective,
+        unit=measurement.unit,
+        limits=_criteria(result),
+        falling=result is not None and result.pass_criterion.startswith(">"),
+        remark=f"To pass it takes {words.criterion(told, measurement.unit)}." if told else "",
+        tests=tests,
+        origin=origin,
+        ident=ident,
+    )
+
+
+def plot(
+    series: Sequence[Series],
+    *,
+    name: str,
+    unit: str,
+    tests: Sequence[TestResult],
+    origin: float,
+    ident: str,
+    limits: Sequence[Limit] = (),
+    falling: bool = False,
+    remark: str = "",
+) -> Plot | None:
+    """Draw series over time, the worst where they are many: the highest, or with `falling` the lowest.
+
+    None where no point of them can be drawn; `remark` is for whoever does not see the limits.
+    """
+    drawable = [one for one in series if any(map(_drawable, one.points))]
     if not drawable:
         return None
-    chosen = _worst_first(drawable, result)[:DRAWN_SERIES]
+    chosen = _worst_first(drawable, falling=falling)[:DRAWN_SERIES]
     # By name, so that a service has one colour in every plot.
     shown = sorted(chosen, key=lambda one: series_name(one, ""))
-    frame, ticks = _frame(shown, result)
+    frame, ticks = _frame(shown, limits)
     inside = [test for test in tests if test.started + test.seconds >= frame.start and test.started <= frame.end]
     windows = _windows(inside)
     parts = [
         *_bands(windows, frame),
-        *_axes(frame, ticks, measurement.unit, origin),
+        *_axes(frame, ticks, unit, origin),
         *_tests(inside, frame),
         *_lines(shown, frame),
-        *_limits(result, frame),
+        *_limits(limits, frame),
     ]
-    title, description = (
-        _title(measurement),
-        _description(shown, measurement.unit, result, suite_windows(inside, origin)),
-    )
+    description = _description(shown, unit, remark, suite_windows(inside, origin))
+    title = f"{name} in {unit} over time since the run began" if unit else f"{name} over time since the run began"
     svg = (
         f'<svg class="plot" width="100%" height="{_TOTAL}" role="img" aria-labelledby="{ident}-t {ident}-d">'
         f'<title id="{ident}-t">{escape(title)}</title><desc id="{ident}-d">{escape(description)}</desc>'
         f"{''.join(parts)}</svg>"
     )
-    names = tuple(series_name(series, measurement.objective) for series in shown)
+    names = tuple(series_name(one, name) for one in shown)
     return Plot(svg, names, tuple(shown), len(drawable) - len(shown))
 
 
@@ -111,28 +149,33 @@ def _drawable(point: Point) -> bool:
     return math.isfinite(point[0]) and math.isfinite(point[1])
 
 
-def _worst_first(series: Sequence[Series], result: ObjectiveResult | None) -> list[Series]:
+def _worst_first(series: Sequence[Series], *, falling: bool) -> list[Series]:
     """The series nearest to missing the criterion come first, since only some are drawn."""
-    more_is_better = result is not None and result.pass_criterion.startswith(">")
 
     def badness(one: Series) -> float:
         values = scales.finite(value for _, value in one.points)
-        return -min(values) if more_is_better else max(values)
+        return -min(values) if falling else max(values)
 
     return sorted(series, key=lambda one: (-badness(one), series_name(one, "")))
 
 
-def _bounds(result: ObjectiveResult | None) -> list[tuple[str, float]]:
-    """The limits to draw, by name; a warning's limit is the looser one."""
-    given = [("pass", result.pass_criterion), ("warn", result.warn_criterion)] if result else []
-    found = [(name, words.bound(text)) for name, text in given]
-    return [(name, bound) for name, bound in found if bound is not None and math.isfinite(bound)]
+def _criteria(result: ObjectiveResult | None) -> list[Limit]:
+    """The limits of an objective; a warning's is the looser one."""
+    given: list[tuple[Literal["pass", "warn"], str]] = []
+    if result:
+        given = [("pass", result.pass_criterion), ("warn", result.warn_criterion)]
+    found = [(kind, text, words.bound(text)) for kind, text in given]
+    return [
+        Limit(kind, bound, f"{kind} {words.criterion(text, result.unit)}")
+        for kind, text, bound in found
+        if result and bound is not None and math.isfinite(bound)
+    ]
 
 
-def _frame(shown: Sequence[Series], result: ObjectiveResult | None) -> tuple[Frame, list[float]]:
+def _frame(shown: Sequence[Series], limits: Sequence[Limit]) -> tuple[Frame, list[float]]:
     times = [at for series in shown for at, value in series.points if _drawable((at, value))]
     values = [value for series in shown for at, value in series.points if _drawable((at, value))]
-    values += [bound for _, bound in _bounds(result)]
+    values += [limit.bound for limit in limits]
     ticks = scales.value_ticks(min(0.0, *values), max(0.0, *values))
     start, end = min(times), max(times)
     if end <= start:
@@ -207,18 +250,17 @@ def _runs(points: Sequence[Point]) -> list[list[Point]]:
     return [run for run in runs if run]
 
 
-def _limits(result: ObjectiveResult | None, frame: Frame) -> list[str]:
-    """A line a limit, with its criterion in words; of two near each other the lower one has them below it."""
+def _limits(limits: Sequence[Limit], frame: Frame) -> list[str]:
+    """A line a limit, with its words; of two near each other the lower one has them below it."""
     parts: list[str] = []
-    lines = [(name, frame.y(bound)) for name, bound in _bounds(result)]
-    for name, y in lines:
-        criterion = result.pass_criterion if name == "pass" else result.warn_criterion  # type: ignore[union-attr]
+    lines = [(limit, frame.y(limit.bound)) for limit in limits]
+    for limit, y in lines:
         near_above = any(0 < y - other < _LABEL_ROOM for _, other in lines)
         place = y + 12 if near_above or y < _TOP + _LABEL_ROOM else y - 4
-        text = f"{name} {words.criterion(criterion, result.unit)}"  # type: ignore[union-attr]
-        parts.append(f'<line class="limit {name}" x1="0" x2="100%" y1="{y:.1f}" y2="{y:.1f}"/>')
+        parts.append(f'<line class="limit {limit.kind}" x1="0" x2="100%" y1="{y:.1f}" y2="{y:.1f}"/>')
         parts.append(
-            f'<text class="limit {name}" x="100%" y="{place:.1f}" dx="-3" text-anchor="end">{escape(text)}</text>'
+            f'<text class="limit {limit.kind}" x="100%" y="{place:.1f}" dx="-3" text-anchor="end">'
+            f"{escape(limit.text)}</text>"
         )
     return parts
 
@@ -238,19 +280,14 @@ def _tests(tests: Sequence[TestResult], frame: Frame) -> list[str]:
     return parts
 
 
-def _title(measurement: Measurement) -> str:
-    return f"{measurement.objective} in {measurement.unit} over time since the run began"
-
-
-def _description(shown: Sequence[Series], unit: str, result: ObjectiveResult | None, windows: str) -> str:
+def _description(shown: Sequence[Series], unit: str, remark: str, windows: str) -> str:
     """The plot in a few sentences, for whoever does not see it."""
     said = []
     for series in shown:
         values = scales.finite(value for _, value in series.points)
         low, high, last = (words.quantity(value, unit) for value in (min(values), max(values), values[-1]))
         said.append(f"{series_name(series, 'The value')}: from {low} to {high}, at last {last}.")
-    if result and result.pass_criterion:
-        said.append(f"To pass it takes {words.criterion(result.pass_criterion, unit)}.")
+    said += [remark] if remark else []
     if windows:
         said.append(f"Suites ran: {windows}.")
     return " ".join(said)

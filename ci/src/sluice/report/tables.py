@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from sluice.domain import Component, Evidence, Image, Series, StepTiming, TestResult, Verdict
+from sluice.domain import Component, Evidence, Image, Series, StepTiming, SuiteTable, TestResult, Verdict
 from sluice.report import scales, words
 
 _BAD_FIRST = {"failed": 0, "error": 1, "skipped": 2, "passed": 3}
@@ -105,6 +105,16 @@ def suites(
             not any(cell.kind in ("badge failed", "badge error") for row in suite[2].rows for cell in row)
         ),
     )
+
+
+def of_suite(table: SuiteTable, limit: int) -> tuple[str, Table]:
+    """The name and the rows of what a suite measured; at most `limit` rows."""
+    rows = tuple(
+        tuple(Cell(text, "name" if not place else "text") for place, text in enumerate(row)) for row in table.rows
+    )
+    left_out = f"{len(rows) - limit} rows more are in evidence.json." if len(rows) > limit else ""
+    note = " ".join(filter(None, (table.note, left_out)))
+    return table.name, Table(table.title, table.columns, rows[:limit], note)
 
 
 def _test(test: TestResult, message_chars: int) -> tuple[Cell, ...]:

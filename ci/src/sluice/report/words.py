@@ -22,9 +22,9 @@ def quantity(value: float | None, unit: str) -> str:
         return f"{100 * value:.3g} %"
     if unit == "seconds":
         return f"{1000 * value:.3g} ms" if 0 < abs(value) < 1 else f"{value:.3g} s"
-    if unit == "bytes":
-        return size(value)
-    return f"{value:.6g} {unit}"
+    if unit in ("bytes", "bytes/s"):
+        return size(value) + unit.removeprefix("bytes")
+    return f"{value:.6g} {unit}".rstrip()
 
 
 def criterion(text: str, unit: str) -> str:

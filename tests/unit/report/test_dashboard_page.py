@@ -1,0 +1,95 @@
+"""The page of a dashboard: every panel with what it shows, self-contained, and nothing from outside is markup on it."""
+
+import re
+from dataclasses import replace
+
+import pytest
+from tests.unit.dashboards import samples
+from tests.unit.report.test_page import Page
+
+from sluice.domain import Series, TestResult
+from sluice.report.dashboard import file_name, level, render
+
+TESTS = (TestResult("tests/e2e/api/test_a.py::test_a", "api", "passed", samples.START + 10, 5.0),)
+OTHERS = [("Example", "example"), ("Another", "another")]
+
+
+def html() -> str:
+    return render(samples.data(), TESTS, run_id="run-1", origin=samples.START, others=OTHERS)
+
+
+def articles(text: str) -> dict[str, str]:
+    """The text of each panel, by its title."""
+    found = re.findall(r"<article.*?<h3[^>]*>(.*?)</h3>(.*?)</article>", text, re.DOTALL)
+    return {title: " ".join(Page(f"<p>{body}</p>").text.split()) for title, body in found}
+
+
+def test_the_page_needs_nothing_but_itself_and_its_neighbours() -> None:
+    found = Page(html())
+    assert not {"script", "iframe", "object", "embed", "base", "form", "img"} & {tag for tag, _ in found.elements}
+    for _, attributes in found.elements:
+        assert not [name for name in attributes if name.startswith("on")]
+        target = attributes.get("href", "#")
+        assert target.startswith(("#", "data:")) or target in ("report.html", *(file_name(uid) for _, uid in OTHERS))
+    policy = next(meta["content"] for meta in found.of("meta") if "http-equiv" in meta)
+    assert policy.startswith("default-src 'none'")
+
+
+def test_every_panel_is_there_in_its_row_with_what_it_shows() -> None:
+    text = html()
+    found = articles(text)
+    assert list(found) == ["Latency", "Ready", "Routes", "Lines", "Silent", "Broken"]
+    assert Page(text).said("h2") == ["Row", "Other", "Row"]
+    assert "<b> 200 ms a 100 ms" in found["Latency"]
+    assert "(a warning from 250 ms, bad from 500 ms)" in found["Latency"]
+    assert "Runbook of Slow: helm/monitoring/runbooks/Slow.md" in found["Latency"]
+    assert found["Ready"].startswith("75 % ! warn")
+    assert "GET / 4 requests/s PUT / 1 requests/s 3 more are not shown" in found["Routes"]
+    assert "<script> two" in found["Lines"]
+    assert "No data in this run." in found["Silent"]
+    assert "Prometheus refused: <parse error>" in found["Broken"]
+    assert "No data in this run." not in found["Broken"]
+
+
+def test_what_is_empty_and_what_failed_is_told_at_the_top() -> None:
+    text = Page(html()).text
+    assert "Without data in this run: Silent" in text
+    assert "Not answered: Broken" in text
+
+
+def test_a_graph_shows_the_suites_and_the_limits_that_are_near() -> None:
+    text = html()
+    assert "suite api" in text
+    assert text.count('class="limit warn"') == 2  # a line and its words; 500 ms is near too, as 3 times 200 ms
+    far = samples.data()
+    low = replace(far.panels[0], series=(Series({"legend": "a"}, ((samples.START, 0.01), (samples.END, 0.02))),))
+    drawn = render(replace(far, panels=(low,)), (), run_id="r", origin=samples.START, others=OTHERS)
+    assert 'class="limit ' not in drawn
+    assert "bad from 500 ms" in drawn
+
+
+def test_milliseconds_are_shown_as_seconds() -> None:
+    data = samples.data()
+    slow = replace(samples.panel("Slow", "stat", unit="ms"), limits=(250.0, 1000.0))
+    one = replace(data.panels[1], panel=slow, series=(Series({"legend": ""}, ((samples.END, 1500.0),)),))
+    found = articles(render(replace(data, panels=(one,)), (), run_id="r", origin=samples.START, others=OTHERS))
+    assert found["Slow"].startswith("1.5 s ✗ fail")
+
+
+@pytest.mark.parametrize(
+    ("value", "limits", "falling", "expected"),
+    [
+        (5.0, (), False, ""),
+        (0.0, (1.0, 3.0), False, "pass"),
+        (1.0, (1.0, 3.0), False, "warn"),
+        (3.0, (1.0, 3.0), False, "fail"),
+        (1.0, (0.5, 1.0), True, "pass"),
+        (0.7, (0.5, 1.0), True, "warn"),
+        (0.4, (0.5, 1.0), True, "fail"),
+        (0.9, (1.0,), True, "fail"),
+        (1.0, (1.0,), True, "pass"),
+        (1.0, (1.0,), False, "fail"),
+    ],
+)
+def test_a_value_has_grafanas_level(value: float, limits: tuple[float, ...], falling: bool, expected: str) -> None:
+    assert level(value, limits, falling=falling) == expected
