@@ -18,6 +18,20 @@ CLOUDS = PROFILES[1:]
 NAMESPACES = {"monitoring": "monitoring", "logging": "logging"}
 SERVICE_CHARTS = tuple(chart for chart in CHARTS if chart not in NAMESPACES)
 DIGEST = "sha256:" + 64 * "a"
+# What only whoever installs a chart on a cloud can know, and has to give.
+GIVEN: dict[tuple[str, str], tuple[str, ...]] = {
+    ("logging", "oke"): (
+        "--set=loki.objectStorage.bucket=logs",
+        "--set=loki.objectStorage.s3.endpoint=ns.compat.objectstorage.eu-frankfurt-1.oraclecloud.com",
+        "--set=loki.objectStorage.s3.region=eu-frankfurt-1",
+    ),
+    ("logging", "aks"): (
+        "--set=loki.objectStorage.bucket=logs",
+        "--set=loki.objectStorage.azure.account=sluicelogs",
+        "--set=loki.objectStorage.azure.clientId=00000000-0000-0000-0000-000000000001",
+    ),
+    ("logging", "gke"): ("--set=loki.objectStorage.bucket=logs",),
+}
 EXAMPLE_SERVICE = {"service": "a-service", "identifier": "a_service", "revision": "0123abcd"}
 
 Manifest = dict[str, Any]
@@ -144,6 +158,7 @@ class Helm:
             file = self.charts / f"images-{chart}.yaml"
             file.write_text(yaml.safe_dump(images_of(chart)), encoding="utf-8")
             command += ["--values", file]
+        command += GIVEN.get((chart, profile), ())
         return run(*command, *arguments)
 
     def manifests(self, chart: str, profile: str, *arguments: str) -> list[Manifest]:

@@ -2,49 +2,14 @@
 
 import json
 import re
-import subprocess
-import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from .rendering import PROFILES, Helm, Manifest, optional_tool, run
-
-STAMP = "2026-01-02T03:04:05.678901234Z stdout F "
-LINE = re.compile(r"^\S+\s(?P<labels>\{.*?\})\s(?P<line>.*)$")
-
-
-def manifest(manifests: list[Manifest], kind: str, name: str) -> Manifest:
-    return next(each for each in manifests if (each["kind"], each["metadata"]["name"]) == (kind, name))
-
-
-def config_map(helm: Helm, name: str, profile: str = "local") -> str:
-    return str(manifest(helm.manifests("logging", profile), "ConfigMap", name)["data"]["config.yaml"])
-
-
-@pytest.mark.parametrize("profile", PROFILES)
-def test_loki_accepts_its_configuration(helm: Helm, tmp_path: Path, profile: str) -> None:
-    file = tmp_path / "loki.yaml"
-    file.write_text(config_map(helm, "loki", profile), encoding="utf-8")
-    result = run(optional_tool("loki"), "-verify-config", f"-config.file={file}")
-    assert result.returncode == 0, result.stderr
-
-
-def test_loki_refuses_a_key_that_it_does_not_know(helm: Helm, tmp_path: Path) -> None:
-    file = tmp_path / "loki.yaml"
-    file.write_text(config_map(helm, "loki").replace("retention_period", "retention_perion"), encoding="utf-8")
-    assert run(optional_tool("loki"), "-verify-config", f"-config.file={file}").returncode != 0
-
-
-def test_loki_deletes_what_is_older_than_the_retention(helm: Helm) -> None:
-    """Retention is off unless all of these are set, and Loki does not say so."""
-    config = yaml.safe_load(config_map(helm, "loki"))
-    assert config["compactor"]["retention_enabled"] is True
-    assert config["compactor"]["delete_request_store"] == "filesystem"
-    assert config["compactor"]["working_directory"].startswith("/var/loki/")
-    assert config["limits_config"]["retention_period"] == "168h"
+from .promtail import config_map, through_promtail
+from .rendering import Helm, optional_tool, run
 
 
 def test_promtail_accepts_its_configuration(helm: Helm, tmp_path: Path) -> None:
@@ -71,39 +36,8 @@ LEVELS = (
 
 
 def test_promtail_finds_the_level_and_leaves_the_line(helm: Helm, tmp_path: Path) -> None:
-    found = _through_promtail(helm, tmp_path, [line for line, _ in LEVELS])
+    found = through_promtail(helm, tmp_path, [line for line, _ in LEVELS])
     assert found == [({"namespace": "default", "level": level}, line) for line, level in LEVELS]
-
-
-def _through_promtail(helm: Helm, folder: Path, lines: list[str]) -> list[tuple[dict[str, str], str]]:
-    """Send lines through the real pipeline, with static labels in the place of the API server's."""
-    config = yaml.safe_load(config_map(helm, "promtail"))
-    scrape = config["scrape_configs"][0]
-    del scrape["kubernetes_sd_configs"]
-    scrape["static_configs"] = [{"labels": {"namespace": "default"}}]
-    config["positions"] = {"filename": str(folder / "positions.yaml")}
-    config["server"] = {"disable": True}
-    file = folder / "promtail.yaml"
-    file.write_text(yaml.safe_dump(config), encoding="utf-8")
-    command = [str(optional_tool("promtail")), f"-config.file={file}", "-stdin", "-dry-run", "-inspect=false"]
-    found: list[tuple[dict[str, str], str]] = []
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    ) as process:
-        deadline = threading.Timer(30, process.kill)
-        deadline.start()
-        assert process.stdin is not None
-        assert process.stdout is not None
-        # Its input stays open until all is printed: promtail ends with its input, in the middle of a line.
-        process.stdin.write("".join(f"{STAMP}{line}\n" for line in lines))
-        process.stdin.flush()
-        while len(found) < len(lines) and (printed := process.stdout.readline()):
-            match = LINE.match(printed.rstrip("\n"))
-            if match:
-                found.append((dict(re.findall(r'(\w+)="([^"]*)"', match["labels"])), match["line"]))
-        deadline.cancel()
-        process.kill()
-    return found
 
 
 def test_dashboards_are_json(helm: Helm) -> None:

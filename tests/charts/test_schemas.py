@@ -24,6 +24,7 @@ spec:
           readinessProbe: {httpGet: {path: /, port: http}}
           resources: {limits: {cpu: 1, memory: 64Mi}}
 """
+INGRESS = 'loki.ingress={"enabled": true, "host": "logs.example.org", "tlsSecret": "tls", "annotations": {"a": "b"}}'
 PROMETHEUS = """
 apiVersion: monitoring.coreos.com/v1
 kind: Prometheus
@@ -43,6 +44,14 @@ def test_every_manifest_of_a_chart_is_valid(helm: Helm, schemas: Schemas, chart:
 def test_grafana_where_it_is_enabled_is_valid(helm: Helm, schemas: Schemas) -> None:
     manifests = helm.manifests("monitoring", "local", "--set", "grafana.enabled=true")
     assert "Deployment/grafana" in {title(manifest) for manifest in manifests}
+    assert [mistake for manifest in manifests for mistake in schemas.mistakes(manifest)] == []
+
+
+def test_what_a_cluster_may_have_of_logging_is_valid(helm: Helm, schemas: Schemas) -> None:
+    """Alloy in Promtail's place, and the ingress."""
+    arguments = ("--set", "collector=alloy", "--set", "loki.auth.enabled=true", "--set-json", INGRESS)
+    manifests = helm.manifests("logging", "local", *arguments)
+    assert {"DaemonSet/alloy", "Ingress/loki"} <= {title(manifest) for manifest in manifests}
     assert [mistake for manifest in manifests for mistake in schemas.mistakes(manifest)] == []
 
 

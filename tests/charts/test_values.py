@@ -23,6 +23,8 @@ from .rendering import (
 )
 
 # Maps whose keys the user chooses.
+# Images that a chart looks at only where these are given.
+OPTIONAL = {"images.grafana": ("--set", "grafana.enabled=true"), "images.alloy": ("--set", "collector=alloy")}
 FREE_KEYS = {"environment", "externalLabels", "ingress", "egress", "peer", "receivers", "teams"}
 
 
@@ -78,8 +80,7 @@ def test_what_the_library_exports_is_held_to_the_schema_too(helm: Helm, tmp_path
 @pytest.mark.parametrize("key", ["repository", "digest"])
 @pytest.mark.parametrize(("chart", "path"), image_paths())
 def test_an_image_without_digest_is_refused_with_the_cure(helm: Helm, chart: str, path: str, key: str) -> None:
-    enable = ["--set", "grafana.enabled=true"] if path == "images.grafana" else []
-    result = helm.try_template(chart, "local", *enable, "--set", f"{path}.{key}=")
+    result = helm.try_template(chart, "local", *OPTIONAL.get(path, ()), "--set", f"{path}.{key}=")
     assert result.returncode != 0
     assert f"the chart {chart} names no {key} for the image of" in result.stderr
     assert f'found:    {path}.{key} = ""' in result.stderr
