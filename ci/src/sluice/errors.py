@@ -61,6 +61,10 @@ class PolicyError(_Mistakes):
     """Raised when release/policy.toml cannot be used."""
 
 
+class SloError(_Mistakes):
+    """Raised when a service's slo.yaml cannot be used, or what is generated from it is not up to date."""
+
+
 class SourceError(_Mistakes):
     """Raised when the source tree is not what the pipeline can deliver."""
 

@@ -24,6 +24,7 @@ from sluice.policy import load_policy
 from sluice.report.terminal import components_table, steps_table, verdict_table
 from sluice.run import Run
 from sluice.settings import Settings, load_settings
+from sluice.slo import files as slo_files
 from sluice.steps.evaluate_gate import evaluate_gate
 from sluice.supply import maven
 from sluice.supply import tools as test_tools
@@ -173,6 +174,25 @@ def gate(
         _out.print(verdict_table(verdict))
         _out.print(f"\n{verdict.level.upper()}  score {verdict.score:.0f} of 100", highlight=False)
         return 1 if verdict.level == "fail" else 0
+
+    _finish(work)
+
+
+@app.command()
+def slo(
+    check: Annotated[bool, typer.Option("--check", help="write nothing: exit status 2 where a file differs")] = False,
+) -> None:
+    """Generate rules of Prometheus and their tests from the service level objectives in services/*/slo.yaml."""
+
+    async def work() -> int:
+        if check:
+            _out.print(f"{slo_files.check(_root())} files are as services/*/slo.yaml says", highlight=False)
+            return 0
+        changed = slo_files.write(_root())
+        for path in changed:
+            _out.print(str(path), highlight=False)
+        _out.print(f"{len(changed)} files changed", highlight=False)
+        return 0
 
     _finish(work)
 
