@@ -73,6 +73,12 @@ def rules(session: nox.Session) -> None:
 
 
 @nox.session
+def slo(session: nox.Session) -> None:
+    """Generate alerts from services/*/slo.yaml; `-- --check` only compares."""
+    sluice(session, "slo")
+
+
+@nox.session
 def tests(session: nox.Session) -> None:
     """Everything that needs no cluster: lint, types, unit, contract, charts, rules."""
     for part in (lint, types, unit, contract, charts, rules):
