@@ -42,14 +42,23 @@ async def api_server(context: SuiteContext, anyio_backend: str) -> AsyncIterator
         yield client
 
 
+# The order of tests that have one of these; the others are at 0, and stay as collected.
+ORDER = {
+    "first": (-1, "runs before every test without it: it needs a system that nobody disturbed yet"),
+    "disturbing": (1, "runs after every test without it: it takes away what others need"),
+    "last": (2, "runs after those too: it changes what is installed, or looks at what all did"),
+}
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the suites' own marker."""
-    config.addinivalue_line("markers", "last: runs after every test without it: it changes what is installed")
+    """Register the suites' own markers."""
+    for name, (_, meaning) in ORDER.items():
+        config.addinivalue_line("markers", f"{name}: {meaning}")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put what is marked `last` at the end; the order is else as collected."""
-    items.sort(key=lambda item: item.get_closest_marker("last") is not None)
+    """Put what is marked where it belongs."""
+    items.sort(key=lambda item: next((place for name, (place, _) in ORDER.items() if item.get_closest_marker(name)), 0))
 
 
 def _proxy(client: httpx.AsyncClient, address: ServiceAddress) -> ServiceProxy:

@@ -26,6 +26,7 @@ from sluice.steps.install_charts import (
     prepare,
 )
 from sluice.steps.install_fixtures import install_fixture, provide
+from sluice.steps.install_receivers import install_receivers, install_receivers_secrets
 from sluice.steps.install_secrets import install_secrets
 
 E = TypeVar("E", bound=BaseException)
@@ -107,8 +108,15 @@ async def deliver(run: Run, tools: Toolbox, so_far: SoFar) -> None:
 
         async def monitoring() -> None:
             found, grafana = await images_of("monitoring", MONITORING_IMAGES), await tools.grafana()
+            keys = partial(install_receivers_secrets, await installer(), spaces.monitoring)
+            await run.step("make receivers' secrets", keys, deadline_seconds=limits.charts)
             work = partial(install_monitoring, await installer(), spaces.monitoring, found, grafana)
             await run.step("install monitoring", work, deadline_seconds=limits.charts)
+
+        async def receivers() -> None:
+            image = (await images()).images[0]
+            work = partial(install_receivers, await installer(), spaces.monitoring, image)
+            await run.step("install receivers", work, deadline_seconds=limits.charts)
 
         async def logging() -> None:
             found = await images_of("logging", LOGGING_IMAGES)
@@ -117,7 +125,7 @@ async def deliver(run: Run, tools: Toolbox, so_far: SoFar) -> None:
 
         for each in source.services:
             begin(group, partial(service, each))
-        for work in (monitoring, logging):
+        for work in (monitoring, receivers, logging):
             begin(group, work)
 
     suites = partial(tools.run_suites, source)
@@ -146,10 +154,13 @@ async def e2e(run: Run, tools: Toolbox) -> Verdict:
 
 
 async def measure(run: Run, tools: Toolbox, so_far: SoFar) -> Evidence:
-    """Collect what was measured; where something failed, also what the cluster looks like."""
+    """Collect what was measured and what dashboards show; where something failed, also what the cluster looks like."""
     limit = tools.settings.deadlines.evidence
     if so_far.failures or (so_far.results and so_far.results.exit_status != 0):
         await run.step("gather failure", tools.judge.gather_failure, deadline_seconds=limit + 30)
+    if so_far.cluster:
+        panels = partial(tools.judge.collect_dashboards, so_far.results)
+        await run.step("collect dashboards", panels, deadline_seconds=limit)
     work = partial(
         tools.judge.collect_evidence, so_far.source, so_far.images, so_far.cluster, so_far.results, so_far.failures
     )

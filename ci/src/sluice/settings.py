@@ -69,7 +69,8 @@ class RunSettings(_Table):
     """How a run goes.
 
     `offline` is for an engine without a registry (docs/dagger.md). `disk_floor_gb` is the free space that a run asks
-    for before it starts (GB of 10^9 bytes).
+    for before it starts (GB of 10^9 bytes). `quiet_minutes` is how long the suite `alerts` looks whether a healthy
+    cluster has no alert.
     """
 
     runtime: Literal["auto", "docker", "dagger"] = "auto"
@@ -78,6 +79,7 @@ class RunSettings(_Table):
     offline: str = ""
     disk_floor_gb: Annotated[float, Field(ge=0)] = 20.0
     suites: tuple[Name, ...] = ()
+    quiet_minutes: Annotated[float, Field(ge=0.5, le=60)] = 1.0
 
 
 class Settings(_Table):

@@ -109,6 +109,8 @@ Call with a dict: name and receiver. Secrets are where the operator mounts them.
       auth_password_file: /etc/alertmanager/secrets/{{ .secret }}/password
       {{- end }}
       send_resolved: true
+      headers:
+        Subject: '{{ `{{ .Status | toUpper }}: {{ .CommonLabels.alertname }} {{ .CommonLabels.namespace }}/{{ .CommonLabels.service }}` }}'
       html: ""
       text: |-
         {{ `{{ range .Alerts }}{{ .Status }}: {{ .Annotations.summary }} ({{ .Labels.severity }})

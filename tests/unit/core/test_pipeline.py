@@ -22,7 +22,7 @@ FIXTURES = (
 )
 WORKS = {
     "prepare", "install_secrets", "install_fixture", "provide", "install_service", "install_monitoring",
-    "install_logging",
+    "install_logging", "install_receivers", "install_receivers_secrets",
 }  # fmt: skip
 
 
@@ -164,6 +164,7 @@ async def test_fixtures_come_up_while_images_are_built(line: Line) -> None:
     [
         ("prepare cluster", {"install kafka", "install monitoring", "install plain"}, {"build images"}),
         ("make secrets", {"install backend", "install plain"}, {"install kafka", "postgresql for backend"}),
+        ("make receivers' secrets", {"install monitoring"}, {"install receivers", "install kafka"}),
     ],
 )
 async def test_nothing_is_put_on_a_cluster_without_what_it_mounts(

@@ -59,6 +59,7 @@ class SuiteContext:
     kube_context: str = ""
     helm: str = ""
     settings: dict[str, str] = field(default_factory=dict)
+    quiet_minutes: float = 1.0
 
 
 async def run_suites(

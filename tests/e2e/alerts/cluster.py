@@ -1,0 +1,200 @@
+"""The drills' own part of the cluster: a namespace, stand-ins that do wrong what they are told, and their end."""
+
+import json
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+from tests.e2e.kube import Kube
+from tests.e2e.support import eventually
+
+from sluice.adapters.kubernetes.service_proxy import ServiceProxy
+
+FAULTS = Path(__file__).parents[3] / "k8s-fixtures" / "faults"
+NAMESPACE = "drills"
+PORT = 8000
+READY_WITHIN = 90.0
+_PATHS = {
+    "Namespace": "api/v1/namespaces",
+    "Node": "api/v1/nodes",
+    "ConfigMap": "api/v1/namespaces/{}/configmaps",
+    "Service": "api/v1/namespaces/{}/services",
+    "PersistentVolumeClaim": "api/v1/namespaces/{}/persistentvolumeclaims",
+    "Deployment": "apis/apps/v1/namespaces/{}/deployments",
+    "Job": "apis/batch/v1/namespaces/{}/jobs",
+    "ServiceMonitor": "apis/monitoring.coreos.com/v1/namespaces/{}/servicemonitors",
+}
+_MERGE = {"Content-Type": "application/merge-patch+json"}
+_APPLY = {"Content-Type": "application/apply-patch+yaml"}
+
+
+@dataclass(frozen=True)
+class Drills:
+    """The namespace of the drills. `images` are those of the manifests by their name there."""
+
+    kube: Kube
+    images: dict[str, str]
+    nodes: list[str] = field(default_factory=list)
+
+    @staticmethod
+    async def made(kube: Kube) -> "Drills":
+        """Make the namespace and what all drills share, with the images of a service that runs."""
+        (pod, *_) = await kube.ready_pods("backend")
+        containers = [*pod["spec"]["containers"], *pod["spec"].get("initContainers", ())]
+        images = {one["name"]: one["image"] for one in containers}
+        drills = Drills(kube, {"service": images["backend"], "daprd": images["daprd"]})
+        for manifest in manifests("common.yaml"):
+            if manifest["kind"] == "ConfigMap":
+                manifest["data"]["stand_in.py"] = (FAULTS / "stand_in.py").read_text(encoding="utf-8")
+            await drills.apply(manifest)
+        return drills
+
+    async def apply(self, manifest: dict[str, Any]) -> None:
+        """Put an object there, or change it to what the manifest says."""
+        place = self.place(manifest["kind"], manifest["metadata"]["name"])
+        params = {"fieldManager": "drills", "force": "true"}
+        answer = await self.kube.client.patch(place, params=params, headers=_APPLY, content=json.dumps(manifest))
+        assert answer.is_success, f"{place}: {answer.text[:500]}"
+
+    async def patch(self, kind: str, name: str, change: dict[str, Any]) -> None:
+        """Change an object (RFC 7386)."""
+        answer = await self.kube.client.patch(self.place(kind, name), headers=_MERGE, json=change)
+        assert answer.is_success, f"{kind} {name}: {answer.text[:500]}"
+
+    async def delete(self, kind: str, name: str) -> None:
+        """Delete an object, and what hangs on it, if it is there."""
+        params = {"propagationPolicy": "Background", "gracePeriodSeconds": "1"}
+        answer = await self.kube.client.delete(self.place(kind, name), params=params)
+        assert answer.is_success or answer.status_code == 404, f"{kind} {name}: {answer.text[:500]}"
+
+    def place(self, kind: str, name: str) -> str:
+        """An object's path below the API server."""
+        return f"{_PATHS[kind].format(NAMESPACE)}/{name}"
+
+    async def stand_in(self, name: str, *, sidecar: str = "", replicas: int = 1, **state: Any) -> "StandIn":
+        """Put a stand-in there. `sidecar` is its component's key in the ConfigMap; without one it has none."""
+        for manifest in manifests("stand-in.yaml", name):
+            if manifest["kind"] == "Deployment":
+                manifest["spec"]["replicas"] = replicas
+                pod = manifest["spec"]["template"]["spec"]
+                for container in (*pod["containers"], *pod["initContainers"]):
+                    container["image"] = self.images[container["image"]]
+                pod["containers"][0]["env"][1]["value"] = json.dumps(state)
+                pod["initContainers"][0]["volumeMounts"][0]["subPath"] = sidecar
+                if not sidecar:
+                    del pod["initContainers"]
+            elif not sidecar:
+                del manifest["spec"]["ports"][1]
+            await self.apply(manifest)
+        return StandIn(self, name)
+
+    async def plain(self, file: str, name: str) -> dict[str, Any]:
+        """Put the one object of a file there."""
+        (manifest,) = manifests(file, name)
+        if manifest["kind"] == "Job":
+            for container in manifest["spec"]["template"]["spec"]["containers"]:
+                container["image"] = self.images[container["image"]]
+        if manifest["kind"] == "Node":
+            self.nodes.append(name)
+        await self.apply(manifest)
+        return manifest
+
+    async def looked_at(self) -> None:
+        """Have the kubelet bring Prometheus its configuration now: it looks once a minute, and when a pod changes."""
+        pods = await self.kube.get("api/v1/pods", labelSelector="app.kubernetes.io/name=prometheus")
+        for pod in pods["items"]:
+            about = pod["metadata"]
+            path = f"api/v1/namespaces/{about['namespace']}/pods/{about['name']}"
+            change = {"metadata": {"annotations": {"sluice.dev/drills": str(time.time())}}}
+            answer = await self.kube.client.patch(path, headers=_MERGE, json=change)
+            assert answer.is_success, f"{path}: {answer.text[:500]}"
+
+    async def gone(self) -> None:
+        """Take everything away again: pods first, so that Prometheus sees its targets end."""
+        for node in self.nodes:
+            await self.delete("Node", node)
+        found = await self.kube.get(f"apis/apps/v1/namespaces/{NAMESPACE}/deployments")
+        for one in found["items"]:
+            await self.delete("Deployment", one["metadata"]["name"])
+
+        async def ended() -> None:
+            pods = await self.kube.get(f"api/v1/namespaces/{NAMESPACE}/pods")
+            left = [pod["metadata"]["name"] for pod in pods["items"] if pod["status"]["phase"] == "Running"]
+            assert not left, f"still there: {left}"
+
+        await eventually(ended, within=60.0)
+        await self.delete("Namespace", NAMESPACE)
+
+
+@dataclass(frozen=True)
+class StandIn:
+    """One stand-in: its Deployment, and its pods' own address."""
+
+    drills: Drills
+    name: str
+
+    async def pods(self, *, ready: bool = True) -> list[dict[str, Any]]:
+        """Its pods, those that are ready unless all are asked for."""
+        path = f"api/v1/namespaces/{NAMESPACE}/pods"
+        found = await self.drills.kube.get(path, labelSelector=f"app.kubernetes.io/name={self.name}")
+        alive = [pod for pod in found["items"] if "deletionTimestamp" not in pod["metadata"]]
+        return [pod for pod in alive if not ready or _is_ready(pod)]
+
+    async def up(self, count: int = 1) -> None:
+        """Return once so many of its pods, and no others, are ready."""
+
+        async def ready() -> None:
+            seen = len(await self.pods()), len(await self.pods(ready=False))
+            assert seen == (count, count), f"{self.name}: {seen[0]} of {seen[1]} pods are ready, {count} are to be"
+
+        await eventually(ready, within=READY_WITHIN, every=0.5)
+
+    async def tell(self, **state: Any) -> None:
+        """Change the state of one of its pods."""
+        await self.ask("/state", state)
+
+    async def publish(self, topic: str, count: int, **more: int) -> list[int]:
+        """Publish through its sidecar; returns the statuses."""
+        statuses: list[int] = await self.ask("/publish", {"topic": topic, "count": count, **more})
+        return statuses
+
+    async def ask(self, path: str, body: dict[str, Any]) -> Any:
+        """Send to the first of its pods, whether it is ready or not."""
+        pods = sorted(await self.pods(ready=False), key=lambda pod: str(pod["metadata"]["name"]))
+        assert pods, f"{self.name} has no pod"
+        proxy = ServiceProxy(self.drills.kube.client, NAMESPACE, pods[0]["metadata"]["name"], PORT, kind="pods")
+        answer = await proxy.request("POST", path, json=body)
+        assert answer.status_code == 200, f"{self.name}{path}: {answer.status_code} {answer.text[:300]}"
+        return answer.json()
+
+    async def scale(self, replicas: int) -> None:
+        """Set how many pods it should have."""
+        await self.drills.patch("Deployment", self.name, {"spec": {"replicas": replicas}})
+
+    async def restart(self, **state: Any) -> None:
+        """Replace its pods by ones that start with another state."""
+        for manifest in manifests("stand-in.yaml", self.name):
+            if manifest["kind"] == "Deployment":
+                found = await self.drills.kube.get(self.drills.place("Deployment", self.name))
+                (container,) = found["spec"]["template"]["spec"]["containers"]
+                container["env"][1]["value"] = json.dumps(state)
+                await self.drills.patch(
+                    "Deployment", self.name, {"spec": {"template": {"spec": {"containers": [container]}}}}
+                )
+
+    async def end(self) -> None:
+        """Take it away."""
+        await self.drills.delete("Deployment", self.name)
+
+
+def manifests(file: str, name: str = "") -> list[dict[str, Any]]:
+    """The objects of a file of k8s-fixtures/faults, called `name` where it says ${service}."""
+    text = (FAULTS / file).read_text(encoding="utf-8").replace("${service}", name)
+    return [one for one in yaml.safe_load_all(text) if one]
+
+
+def _is_ready(pod: dict[str, Any]) -> bool:
+    conditions = pod["status"].get("conditions") or []
+    return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)

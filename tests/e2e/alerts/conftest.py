@@ -1,0 +1,52 @@
+"""All drills are made once, side by side, by the first test that asks for one."""
+
+import anyio
+import httpx
+import pytest
+from tests.e2e.alerts.catalog import first_round, second_round, staged
+from tests.e2e.alerts.drill import Drill, Outcome, drilled
+from tests.e2e.alerts.table import table
+from tests.e2e.alerts.watching import Watch
+from tests.e2e.kube import Kube
+from tests.e2e.support import Clients
+from tests.e2e.tables import leave_table
+
+from sluice.adapters.kubernetes.service_proxy import ServiceProxy
+from sluice.adapters.prometheus.client import PrometheusMetrics
+from sluice.steps.install_receivers import NAME, PORT
+from sluice.steps.run_suites import SuiteContext
+
+
+@pytest.fixture(scope="session")
+def watch(context: SuiteContext, api_server: httpx.AsyncClient) -> Watch:
+    """What Prometheus and the receivers say."""
+    server = context.prometheus
+    prometheus = ServiceProxy(api_server, server.namespace, server.name, server.port)
+    receivers = ServiceProxy(api_server, context.alertmanager.namespace, NAME, PORT)
+    return Watch(prometheus, receivers)
+
+
+@pytest.fixture(scope="session")
+async def outcomes(
+    context: SuiteContext, kube: Kube, clients: Clients, prometheus: PrometheusMetrics, watch: Watch
+) -> dict[str, Outcome]:
+    """What was seen of each drill, by its alert."""
+    found: dict[str, Outcome] = {}
+
+    async def one(drill: Drill) -> None:
+        found[drill.alert] = await drilled(drill, watch)
+
+    async with anyio.create_task_group() as watching:
+        watching.start_soon(watch.run)
+        stage = await staged(kube, clients, prometheus)
+        try:
+            for drills in (first_round(stage), second_round(stage)):
+                async with anyio.create_task_group() as group:
+                    for drill in drills:
+                        group.start_soon(one, drill)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await stage.drills.gone()
+            watching.cancel_scope.cancel()
+    leave_table(context, table(found.values()))
+    return found

@@ -1,0 +1,40 @@
+"""On a healthy cluster nobody is told anything but that alerts travel."""
+
+import time
+
+import anyio
+import pytest
+from tests.e2e.alerts.watching import Watch
+from tests.e2e.support import eventually
+
+from sluice.adapters.prometheus.client import PrometheusMetrics
+from sluice.steps.run_suites import SuiteContext
+
+# First: every other suite provokes something.
+pytestmark = [pytest.mark.anyio, pytest.mark.first]
+
+# What the installation itself brought about is over by then: the longest window of the shortened rules, and some.
+SETTLED_WITHIN = 240.0
+FIRING = 'ALERTS{alertstate="firing", alertname!="Watchdog"}'
+
+
+async def test_a_healthy_cluster_has_no_alert_but_the_watchdog(
+    context: SuiteContext, prometheus: PrometheusMetrics, watch: Watch
+) -> None:
+    async def settled() -> None:
+        firing = await prometheus.instant(FIRING)
+        assert not firing, f"firing: {[one.labels for one in firing]}"
+
+    await eventually(settled, within=SETTLED_WITHIN, every=2)
+    begun = time.monotonic()
+    await watch.look()
+    before = len(watch.record)
+    await anyio.sleep(60 * context.quiet_minutes)
+    seconds = round(time.monotonic() - begun)
+    fired = await prometheus.instant(f"count_over_time({FIRING}[{seconds}s])")
+    assert not fired, f"in {seconds} quiet seconds fired: {[one.labels for one in fired]}"
+    await watch.look()
+    told = watch.record[before:]
+    assert {one["kind"] for one in told} == {"watchdog"}, f"told: {told}"
+    # It is told every ten seconds here; a minute's half is not to pass without it.
+    assert len(told) >= seconds / 30, f"the dead man's switch was told {len(told)} times in {seconds} s"
