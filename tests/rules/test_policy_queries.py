@@ -6,6 +6,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from sluice.policy import expand, load_policy
 
 ROOT = Path(__file__).parents[2]
@@ -73,6 +75,114 @@ def test_the_latency_is_that_of_the_runs_requests(tmp_path: Path) -> None:
         SERIES,
         [asked(latency.query, ('{service="backend"}', 0.3)), asked(latency.samples_query, ("{}", 100))],
     )
+
+
+def event(values: str, le: str, **labels: str) -> dict[str, str]:
+    told = {"namespace": "default", "service": "sync", "pod": "s-1", "type": "task.created"} | labels
+    pairs = ",".join(f"{key}={json.dumps(value)}" for key, value in (told | ({"le": le} if le else {})).items())
+    return {"series": f"event_delay_seconds_{'bucket' if le else 'count'}{{{pairs}}}", "values": values}
+
+
+def test_the_delay_is_that_of_the_runs_events(tmp_path: Path) -> None:
+    """Slow ones from before the run are none of it; nor is a service that had no event, or another namespace."""
+    delay = POLICY["event-delay"]
+    given = [
+        # 100 slow ones before the run; in it 60 within half a second and 40 within one, of a pod that is born in it.
+        event("100x90", "+Inf"),
+        event("0x90", "0.5"),
+        event("0x90", "1.0"),
+        event("100x90", ""),
+        event("_x26 60x60", "0.5", pod="s-2"),
+        event("_x26 100x60", "1.0", pod="s-2"),
+        event("_x26 100x60", "+Inf", pod="s-2"),
+        event("_x26 100x60", "", pod="s-2"),
+        event("7x90", "0.5", service="audit"),
+        event("7x90", "+Inf", service="audit"),
+        event("7x90", "", service="audit"),
+        event("_x26 9x60", "+Inf", namespace="elsewhere"),
+        event("_x26 9x60", "", namespace="elsewhere"),
+    ]
+    half = 0.5 * 50 / 60
+    check(
+        tmp_path,
+        given,
+        [asked(delay.query, ('{service="sync"}', half)), asked(delay.samples_query, ("{}", 100))],
+    )
+
+
+def outbox(service: str, pod: str, values: str, namespace: str = "default") -> dict[str, str]:
+    labels = f'namespace="{namespace}",service="{service}",pod="{pod}"'
+    return {"series": f"outbox_pending_events{{{labels}}}", "values": values}
+
+
+def test_the_outbox_is_judged_at_the_runs_end_and_by_the_fullest_pod(tmp_path: Path) -> None:
+    pending = POLICY["outbox-empty"]
+    given = [
+        outbox("backend", "b-1", "9x40 0x60"),
+        outbox("backend", "b-2", "0x100"),
+        outbox("recurring-task", "r-1", "0x40 3x60"),
+        outbox("recurring-task", "r-2", "1x100"),
+        outbox("recurring-task", "gone", "5x20 stale"),
+        outbox("other", "o-1", "4x100", namespace="elsewhere"),
+    ]
+    check(
+        tmp_path,
+        given,
+        [
+            asked(pending.query, ('{service="backend"}', 0), ('{service="recurring-task"}', 3)),
+            asked(pending.samples_query, ("{}", 4)),
+        ],
+    )
+
+
+@pytest.mark.parametrize(
+    ("route", "of_errors", "of_latency"),
+    [
+        ("/api/v1/tasks", True, True),
+        ("/api/v1/faults", True, True),  # what is left out begins with these, and does not only hold them
+        ("/faultsome", True, True),
+        ("/audit/verify", True, False),
+        ("/faults/error", False, False),
+        ("/events/{topic}", False, False),
+        ("/dapr/subscribe", False, False),
+        ("/healthz", False, False),
+        ("/readyz", False, False),
+        ("/metrics", False, False),
+    ],
+)
+def test_the_routes_that_are_no_users_requests_are_left_out(
+    tmp_path: Path, route: str, of_errors: bool, of_latency: bool
+) -> None:
+    errors, latency = POLICY["error-ratio"], POLICY["p95-latency"]
+    given = [
+        series("http_requests_total", "_x26 5x60", status="500", route=route),
+        series("http_request_duration_seconds_bucket", "_x26 5x60", le="0.1", route=route),
+        series("http_request_duration_seconds_bucket", "_x26 5x60", le="+Inf", route=route),
+        series("http_request_duration_seconds_count", "_x26 5x60", route=route),
+    ]
+    check(
+        tmp_path,
+        given,
+        [
+            asked(errors.query, *[('{service="backend"}', 1.0)] * of_errors),
+            asked(errors.samples_query, *[("{}", 5.0)] * of_errors),
+            asked(latency.query, *[('{service="backend"}', 0.095)] * of_latency),
+            asked(latency.samples_query, *[("{}", 5.0)] * of_latency),
+        ],
+    )
+
+
+def test_a_target_that_answered_lately_is_up(tmp_path: Path) -> None:
+    """Asked at 4 min: down for a scrape is up all the same, down for 25 s is down, and what is forgotten is none."""
+    up = POLICY["targets-up"]
+    given = [
+        {"series": 'up{pod="well"}', "values": "1x60"},
+        {"series": 'up{pod="moment"}', "values": "1x46 0 0x3"},
+        {"series": 'up{pod="down"}', "values": "1x42 0x20"},
+        {"series": 'up{pod="gone"}', "values": "0x20 stale"},
+    ]
+    expected = [('{pod="well"}', 1.0), ('{pod="moment"}', 1.0), ('{pod="down"}', 0.0)]
+    check(tmp_path, given, [asked(up.query, *expected), asked(up.samples_query, ("{}", 3))])
 
 
 def test_without_series_no_query_makes_one_up(tmp_path: Path) -> None:
