@@ -60,7 +60,7 @@ async def until(check: Callable[[], Awaitable[bool]], *, within: float = 20) -> 
 
 
 @contextmanager
-def running(argv: Sequence[str | Path], *, ready: Callable[[], bool], log: Path) -> Iterator[None]:
+def running(argv: Sequence[str | Path], *, ready: Callable[[], bool], log: Path) -> Iterator[subprocess.Popen[bytes]]:
     """Run a program until the block ends; fails with its log's end when it is not ready within a minute.
 
     A port may be taken between asking for a free one and using it. The program dies of it, and whatever
@@ -70,7 +70,7 @@ def running(argv: Sequence[str | Path], *, ready: Callable[[], bool], log: Path)
         process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
     try:
         _wait(process, ready, log)
-        yield
+        yield process
     finally:
         process.terminate()
         try:
