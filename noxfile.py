@@ -7,7 +7,7 @@ import nox
 
 ROOT = Path(__file__).parent
 TOOLS = ROOT / ".sluice" / "tools"
-PYTHON_SOURCES = ("noxfile.py", "ci/src", "tests", "services", "bench")
+PYTHON_SOURCES = ("noxfile.py", "ci/src", "tests", "services", "bench", "helm/monitoring/dashboards")
 SERVICES = tuple(sorted(str(path.parent) for path in (ROOT / "services").glob("*/src")))
 
 # The environment that ./nox made holds everything: a session needs none of its own.
@@ -38,7 +38,9 @@ def lint(session: nox.Session) -> None:
 def types(session: nox.Session) -> None:
     """mypy, strict."""
     found = {"MYPYPATH": os.pathsep.join([*(f"{service}/src" for service in SERVICES), "services/_testkit"])}
-    session.run("mypy", "ci/src/sluice", "noxfile.py", "bench", "tests", external=True, env=found)
+    session.run(
+        "mypy", "ci/src/sluice", "noxfile.py", "bench", "tests", "helm/monitoring/dashboards", external=True, env=found
+    )
     for service in SERVICES:
         session.run("mypy", f"{service}/src", external=True, env=found)
 
@@ -48,7 +50,7 @@ def unit(session: nox.Session) -> None:
     """Unit tests: hermetic and fast."""
     session.run("pytest", "tests/unit", *session.posargs, external=True)
     session.run("pytest", "-c", "services/pytest.ini", "services", *session.posargs, external=True)
-    for module in ("capped-runc", "kafka-exporter"):
+    for module in ("capped-runc", "kafka-exporter", "alloy-syntax"):
         folder = ROOT / "ci" / "src" / "sluice" / "supply" / "gosrc" / module
         with session.chdir(folder):
             session.run("go", "test", ".", external=True, env={"GOFLAGS": "-mod=mod", "CGO_ENABLED": "0"})
@@ -76,6 +78,12 @@ def rules(session: nox.Session) -> None:
 def slo(session: nox.Session) -> None:
     """Generate alerts from services/*/slo.yaml; `-- --check` only compares."""
     sluice(session, "slo")
+
+
+@nox.session
+def dashboards(session: nox.Session) -> None:
+    """Write Grafana's dashboards anew from their Python; `-- --check` only compares."""
+    session.run("python", "-m", "helm.monitoring.dashboards", *session.posargs, external=True)
 
 
 @nox.session

@@ -34,3 +34,8 @@ datasources:
     access: proxy
     url: http://loki.logging:3100
 {{- end -}}
+
+{{/* The ConfigMap of a dashboard. Call with the path of its file. */}}
+{{- define "monitoring.dashboardName" -}}
+dashboard-{{ base . | trimSuffix ".json" }}
+{{- end -}}

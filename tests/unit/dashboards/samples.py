@@ -45,7 +45,7 @@ def grafana() -> dict[str, Any]:
                 "targets": [
                     {"refId": "A", "expr": 'up{service=~"$service"}', "instant": True, "datasource": METRICS},
                 ],
-                "links": [{"title": "Runbook of TargetDown", "url": "helm/monitoring/runbooks/TargetDown.md"}],
+                "links": [{"title": "Runbook: TargetDown", "url": "helm/monitoring/runbooks/TargetDown.md"}],
             },
         ],
     }
@@ -67,7 +67,7 @@ def panel(title: str, kind: str, **more: Any) -> Panel:
 
 def data() -> DashboardData:
     """A dashboard that shows something of each kind, an empty panel and one that failed."""
-    runbook = Link("Runbook of Slow", "helm/monitoring/runbooks/Slow.md")
+    runbook = Link("Runbook: Slow", "helm/monitoring/runbooks/Slow.md")
     panels = (
         PanelData(panel("Latency", "timeseries", limits=(0.25, 0.5), links=(runbook,)), ("up",), lines("a", "<b>")),
         PanelData(
@@ -78,7 +78,7 @@ def data() -> DashboardData:
         PanelData(
             panel("Routes", "bargauge", unit="reqps", row="Other"),
             ("up",),
-            (Series({"legend": "GET /"}, ((END, 4.0),)), Series({"legend": "PUT /"}, ((END, 1.0),))),
+            (Series({"legend": "PUT /"}, ((END, 1.0),)), Series({"legend": "GET /"}, ((END, 4.0),))),
             left_out=3,
         ),
         PanelData(panel("Lines", "logs", unit="string"), ("{a='b'}",), lines=("<script>", "two")),

@@ -1,5 +1,6 @@
 """collect_dashboards: every panel is asked over the window, bounded, masked, and none stops another."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from sluice.domain import dump, load
 from sluice.errors import EvidenceError
 from sluice.masking import masker
 from sluice.ports import LogLine
-from sluice.steps.collect_dashboards import KEPT_LINES, KEPT_SERIES, collect_dashboards
+from sluice.steps.collect_dashboards import KEPT_LINES, KEPT_NUMBERS, KEPT_SERIES, collect_dashboards
 
 pytestmark = pytest.mark.anyio
 
@@ -57,6 +58,13 @@ async def test_of_many_series_the_worst_are_kept(falling: bool, kept: str) -> No
     found = (await collected(metrics, FakeLogs(), with_query(RATE, falling=falling))).panels[0]
     assert (len(found.series), found.left_out) == (KEPT_SERIES, 4)
     assert found.series[0].labels == {"legend": kept}
+
+
+async def test_of_numbers_more_are_kept_than_of_lines() -> None:
+    metrics = FakeMetrics({ASKED: [float(number) for number in range(40)]})
+    bars = with_query(replace(RATE, instant=True), "bargauge")
+    found = (await collected(metrics, FakeLogs(), bars)).panels[0]
+    assert (len(found.series), found.left_out) == (KEPT_NUMBERS, 10)
 
 
 async def test_the_newest_lines_are_kept_without_secrets() -> None:

@@ -25,7 +25,7 @@ def test_a_dashboard_is_read_with_its_rows_queries_limits_and_links(tmp_path: Pa
     assert (panel.title, panel.kind, panel.unit, panel.row, panel.width) == ("Up", "stat", "percentunit", "First", 6)
     assert panel.queries == (Query("A", "promql", 'up{service=~"$service"}', instant=True),)
     assert (panel.limits, panel.falling) == ((1.0,), True)
-    assert panel.links == (Link("Runbook of TargetDown", "helm/monitoring/runbooks/TargetDown.md"),)
+    assert panel.links == (Link("Runbook: TargetDown", "helm/monitoring/runbooks/TargetDown.md"),)
     service = Variable("service", "query", {"query": "label_values(up, service)"}, ".+", "promql")
     assert dashboard.variables == (Variable("metrics", "datasource", "prometheus"), service)
 

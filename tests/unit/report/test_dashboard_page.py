@@ -42,9 +42,9 @@ def test_every_panel_is_there_in_its_row_with_what_it_shows() -> None:
     assert Page(text).said("h2") == ["Row", "Other", "Row"]
     assert "<b> 200 ms a 100 ms" in found["Latency"]
     assert "(a warning from 250 ms, bad from 500 ms)" in found["Latency"]
-    assert "Runbook of Slow: helm/monitoring/runbooks/Slow.md" in found["Latency"]
+    assert "Runbook: Slow Query and runbooks of Latency up helm/monitoring/runbooks/Slow.md" in found["Latency"]
     assert found["Ready"].startswith("75 % ! warn")
-    assert "GET / 4 requests/s PUT / 1 requests/s 3 more are not shown" in found["Routes"]
+    assert "GET / 4 req/s PUT / 1 req/s 3 more are not shown" in found["Routes"]
     assert "<script> two" in found["Lines"]
     assert "No data in this run." in found["Silent"]
     assert "Prometheus refused: <parse error>" in found["Broken"]

@@ -25,10 +25,10 @@ _UNITS = {
     "bytes": "bytes",
     "decbytes": "bytes",
     "Bps": "bytes/s",
-    "reqps": "requests/s",
-    "ops": "operations/s",
-    "eps": "events/s",
-    "mps": "messages/s",
+    "reqps": "req/s",
+    "ops": "/s",
+    "eps": "/s",
+    "mps": "/s",
 }
 _MILLI = 0.001
 # A limit is drawn where it is not so far off that the lines would be flat beside it.
@@ -118,6 +118,8 @@ def _panel(data: PanelData, ident: str, tests: Sequence[TestResult], origin: flo
             ident=ident,
         )
         series = list(drawn.series) if drawn else []
+    elif panel.kind == "bargauge":
+        series.sort(key=lambda one: one.points[-1][1] if one.points else 0.0, reverse=not panel.falling)
     return Shown(
         ident=ident,
         panel=panel,

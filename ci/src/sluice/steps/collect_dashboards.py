@@ -12,7 +12,8 @@ from sluice.domain import Series
 from sluice.errors import SluiceError
 from sluice.ports import Logs, Metrics
 
-KEPT_SERIES = 8
+KEPT_SERIES = 8  # as many as can be told apart
+KEPT_NUMBERS = 30
 KEPT_LINES = 40
 _LINE_CHARS = 600
 _AT_ONCE = 4
@@ -42,7 +43,7 @@ async def collect_dashboards(
 ) -> tuple[DashboardData, ...]:
     """Return each dashboard's data over a window, in seconds since the epoch; raises nothing but cancellation.
 
-    Of a panel KEPT_SERIES are kept, the worst. What could not be asked has an error that says so.
+    Of a panel's series the worst are kept. What could not be asked has an error that says so.
     Lines, legends and errors pass through `mask`.
     """
     step = max(_SHORTEST_STEP, float(math.ceil((end - start) / _POINTS)))
@@ -88,7 +89,8 @@ async def _panel(
         except Exception as error:  # noqa: BLE001 - a panel that is not drawn stops nobody
             errors.append(f"{type(error).__name__}: {error}")
     # The series that a reader has to see are those nearest to the limits.
-    kept = sorted(series, key=partial(_badness, falling=panel.falling), reverse=True)[:KEPT_SERIES]
+    most = KEPT_SERIES if panel.kind == "timeseries" else KEPT_NUMBERS
+    kept = sorted(series, key=partial(_badness, falling=panel.falling), reverse=True)[:most]
     left_out, failed = len(series) - len(kept), mask("; ".join(errors))
     return PanelData(panel, tuple(asked), tuple(kept), tuple(lines), left_out, failed)
 

@@ -1,0 +1,77 @@
+"""measure: dashboards are collected before the evidence that lists their files, and only where there is a cluster."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from sluice.domain import Cluster, SuiteResults
+from sluice.pipeline import SoFar, measure
+from sluice.settings import Settings
+
+pytestmark = pytest.mark.anyio
+
+CLUSTER = Cluster("c", "/kubeconfig", "r", "node", "1", True)
+
+
+class FakeRun:
+    """Takes each step, and keeps their names."""
+
+    def __init__(self) -> None:
+        self.taken: list[str] = []
+
+    async def step(
+        self, name: str, work: Callable[[], Awaitable[Any]], *, deadline_seconds: float, detail: str = ""
+    ) -> Any:
+        self.taken.append(name)
+        return await work()
+
+
+@dataclass
+class FakeJudge:
+    """Keeps what it was asked."""
+
+    asked: list[tuple[str, object]] = field(default_factory=list)
+
+    async def gather_failure(self) -> tuple[str, ...]:
+        self.asked.append(("failure", None))
+        return ()
+
+    async def collect_dashboards(self, results: object) -> None:
+        self.asked.append(("dashboards", results))
+
+    async def collect_evidence(self, *given: object) -> str:
+        self.asked.append(("evidence", given[3]))
+        return "evidence"
+
+
+@dataclass
+class FakeTools:
+    """Settings and a judge."""
+
+    settings: Settings = field(default_factory=Settings)
+    judge: FakeJudge = field(default_factory=FakeJudge)
+
+
+async def measured(so_far: SoFar) -> tuple[list[str], list[tuple[str, object]]]:
+    run, tools = FakeRun(), FakeTools()
+    assert await measure(run, tools, so_far) == "evidence"  # type: ignore[arg-type, comparison-overlap]
+    return run.taken, tools.judge.asked
+
+
+async def test_dashboards_come_before_the_evidence() -> None:
+    results = SuiteResults(0, 1, (), 0)
+    taken, asked = await measured(SoFar(cluster=CLUSTER, results=results))
+    assert taken == ["collect dashboards", "collect evidence"]
+    assert asked == [("dashboards", results), ("evidence", results)]
+
+
+async def test_a_run_that_broke_shows_what_there_is() -> None:
+    taken, _ = await measured(SoFar(cluster=CLUSTER, failures=["a failure"]))
+    assert taken == ["gather failure", "collect dashboards", "collect evidence"]
+
+
+async def test_without_a_cluster_there_is_nothing_to_show() -> None:
+    taken, _ = await measured(SoFar(failures=["no engine"]))
+    assert taken == ["gather failure", "collect evidence"]
