@@ -1,5 +1,6 @@
 """Reads the rule files and their promtool tests, and names what an alert lacks."""
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,11 +9,13 @@ from typing import Any
 
 import yaml
 
+from .runbooks import SECTIONS, blocks, sections
+
 REPOSITORY = Path(__file__).parents[2]
 MONITORING = REPOSITORY / "helm" / "monitoring"
 ALWAYS_FIRES = {"Watchdog"}  # its silence cannot be brought about by any data, which is its purpose
 SEVERITIES = {"critical", "warning", "info", "none"}
-SECTIONS = ("Meaning", "Impact", "First five minutes", "Cure", "Escalation")
+TEAMS = {"services", "platform"}
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,23 @@ def test_files() -> list[Path]:
     return sorted((MONITORING / "rules" / "tests").glob("*.test.yaml"))
 
 
+def log_rule_files() -> list[Path]:
+    """The rule files of Loki's ruler: other queries and other tests, and the same runbooks."""
+    return sorted((REPOSITORY / "helm" / "logging" / "rules").glob("*.yaml"))
+
+
+def dashboards() -> set[str]:
+    """The uids of the chart's dashboards."""
+    files = (MONITORING / "dashboards").glob("*.json")
+    return {json.loads(path.read_text(encoding="utf-8"))["uid"] for path in files}
+
+
+def runbook_of(name: str) -> str:
+    """The text of an alert's runbook, empty where there is none."""
+    path = MONITORING / "runbooks" / f"{name}.md"
+    return path.read_text(encoding="utf-8") if path.exists() else ""
+
+
 def alerts_of(stem: str, text: str) -> Iterator[Alert]:
     """The alerts of a rule file's text."""
     for group in yaml.safe_load(text)["groups"]:
@@ -58,22 +78,48 @@ def cases_of(stem: str, text: str) -> Iterator[Case]:
             yield Case(stem, case["alertname"], bool(case.get("exp_alerts")))
 
 
-def lacking(alert: Alert, cases: list[Case], runbook: str) -> list[str]:
-    """What an alert lacks: cases, label, annotations, sections of its runbook, whose text may be empty."""
-    annotations = alert.rule.get("annotations", {})
-    missing: list[str] = []
+def lacking(alert: Alert, cases: list[Case], runbook: str, uids: set[str]) -> list[str]:
+    """What an alert lacks: cases, labels, annotations, sections of its runbook; `uids` are the known dashboards."""
     own = [case.fires for case in cases if case.alert == alert.name]
+    missing: list[str] = []
     if True not in own:
         missing.append("a test case in which it fires")
     if False not in own and alert.name not in ALWAYS_FIRES:
         missing.append("a test case in which it keeps quiet")
-    if alert.rule.get("labels", {}).get("severity") not in SEVERITIES:
-        missing.append(f"a label severity, one of {', '.join(sorted(SEVERITIES))}")
-    missing += [f"an annotation {name}" for name in ("summary", "description") if not annotations.get(name)]
+    return missing + unlabelled(alert) + unannotated(alert, uids) + unexplained(alert.name, runbook)
+
+
+def unlabelled(alert: Alert) -> list[str]:
+    """Which of the labels that it is routed by an alert lacks."""
+    labels = alert.rule.get("labels", {})
+    known = {"severity": SEVERITIES, "team": TEAMS}
+    return [
+        f"a label {name}, one of {', '.join(sorted(values))}"
+        for name, values in known.items()
+        if labels.get(name) not in values
+    ]
+
+
+def unannotated(alert: Alert, uids: set[str]) -> list[str]:
+    """Which annotations an alert lacks, or has and not as they should be."""
+    annotations = alert.rule.get("annotations", {})
+    missing = [f"an annotation {name}" for name in ("summary", "description") if not annotations.get(name)]
     if not re.search(r"\$value\b", annotations.get("description", "")):
         missing.append("the value in its description: {{ $value }}")
     address = f"helm/monitoring/runbooks/{alert.name}.md"
     if annotations.get("runbook_url") != address:
         missing.append(f"an annotation runbook_url: {address}")
-    missing += [f"a section **{name}** in {address}" for name in SECTIONS if f"**{name}" not in runbook]
+    linked = re.fullmatch(r"/d/([\w-]+)(\?\S.*)?", annotations.get("dashboard_url", ""))
+    if not linked or linked[1] not in uids:
+        missing.append(f"an annotation dashboard_url: /d/<one of {', '.join(sorted(uids))}>?…")
+    return missing
+
+
+def unexplained(name: str, runbook: str) -> list[str]:
+    """Which sections the runbook of an alert lacks."""
+    address = f"helm/monitoring/runbooks/{name}.md"
+    found = sections(runbook)
+    missing = [f"a section **{section}** in {address}" for section in SECTIONS if not found.get(section, "").strip()]
+    if not any(block.section == "First five minutes" for block in blocks(runbook)):
+        missing.append(f"a fenced block promql, logql or sh under **First five minutes** in {address}")
     return missing

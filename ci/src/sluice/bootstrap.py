@@ -224,6 +224,7 @@ class Toolbox:
             loki=address(spaces.logging, "loki", 3100),
             fixtures=tuple(fixture.name for fixture in source.fixtures),
             helm=str(artifact.program(await self.supply.get("helm"))),
+            kubectl=str(artifact.program(await self.supply.get("kubectl"))),
             evidence_dir=str(self._run.folder),
             quiet_minutes=self.settings.run.quiet_minutes,
             # What the command line may have said; the rest is in the environment and in sluice.toml already.

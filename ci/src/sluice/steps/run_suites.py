@@ -43,8 +43,8 @@ class SuiteContext:
     """All that the suites know of the world, as a JSON file that SLUICE_E2E_CONTEXT names.
 
     `services` are the system's own, by name; `fixtures` are what they require, by name; `kube_context` is empty for the
-    kubeconfig's current one; `helm` is the program that installed the charts. `settings` are the variables with which
-    another run of Sluice takes the same cluster.
+    kubeconfig's current one; `helm` and `kubectl` are the programs that installed all that. `settings` are the
+    variables with which another run of Sluice takes the same cluster.
     """
 
     run_id: str
@@ -58,6 +58,7 @@ class SuiteContext:
     fixtures: tuple[str, ...] = ()
     kube_context: str = ""
     helm: str = ""
+    kubectl: str = ""
     settings: dict[str, str] = field(default_factory=dict)
     quiet_minutes: float = 1.0
 
