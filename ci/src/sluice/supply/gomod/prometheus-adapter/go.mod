@@ -7,7 +7,7 @@ require (
 	k8s.io/apiserver v0.34.2
 	k8s.io/component-base v0.34.2
 	k8s.io/klog/v2 v2.130.1
-	sigs.k8s.io/custom-metrics-apiserver v1.30.0
+	sigs.k8s.io/custom-metrics-apiserver v1.33.0
 	sigs.k8s.io/prometheus-adapter v0.12.0
 )
 

@@ -1,9 +1,8 @@
 // Command prometheus-adapter serves what Prometheus knows of pods as custom.metrics.k8s.io, for autoscalers to go by.
 //
 // It puts the adapter's own packages together as far as helm/monitoring uses them, with the flags of the same names. The
-// adapter's own command has the APIs of resource and of external metrics besides, and ends with a nil dereference on the
-// libraries of Kubernetes 1.34, which want to be told the version that is served; sharing those libraries with Kubernetes
-// itself saves three minutes of compiling.
+// adapter's own command has the APIs of resource and of external metrics besides, and does not compile with the libraries
+// of Kubernetes 1.34; sharing those with Kubernetes itself saves three minutes of compiling.
 package main
 
 import (
@@ -15,7 +14,6 @@ import (
 
 	"github.com/spf13/pflag"
 	"k8s.io/apiserver/pkg/server"
-	"k8s.io/apiserver/pkg/util/compatibility"
 	"k8s.io/component-base/logs"
 	"k8s.io/klog/v2"
 	"sigs.k8s.io/custom-metrics-apiserver/pkg/cmd"
@@ -72,13 +70,8 @@ func serve(words []string) error {
 	metrics, lister := provider.NewPrometheusProvider(
 		mapper, client, prometheus.NewClientForAPI(api, http.MethodGet), namers, *relist, *age,
 	)
-	stop := server.SetupSignalHandler()
-	lister.RunUntil(stop)
+	ctx := server.SetupSignalContext()
+	lister.RunUntil(ctx.Done())
 	adapter.WithCustomMetrics(metrics)
-	options, err := adapter.Config()
-	if err != nil {
-		return err
-	}
-	options.GenericConfig.EffectiveVersion = compatibility.DefaultBuildEffectiveVersion()
-	return adapter.Run(stop)
+	return adapter.Run(ctx)
 }
