@@ -6,6 +6,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -24,6 +25,15 @@ import (
 )
 
 const name = "prometheus-adapter"
+
+// untimed asks Prometheus without the time that is left for an answer: the adapter has it with the wrong sign, which
+// Prometheus refuses. The context ends the request in time all the same.
+type untimed struct{ prometheus.GenericAPIClient }
+
+func (client untimed) Do(ctx context.Context, verb, endpoint string, query url.Values) (prometheus.APIResponse, error) {
+	query.Del("timeout")
+	return client.GenericAPIClient.Do(ctx, verb, endpoint, query)
+}
 
 func main() {
 	logs.InitLogs()
@@ -66,7 +76,7 @@ func serve(words []string) error {
 		return err
 	}
 
-	api := prometheus.NewGenericAPIClient(http.DefaultClient, prometheusURL, http.Header{})
+	api := untimed{prometheus.NewGenericAPIClient(http.DefaultClient, prometheusURL, http.Header{})}
 	metrics, lister := provider.NewPrometheusProvider(
 		mapper, client, prometheus.NewClientForAPI(api, http.MethodGet), namers, *relist, *age,
 	)
