@@ -1,6 +1,7 @@
 """The tables of the documents say what the charts have."""
 
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,7 @@ def test_a_comment_is_found_behind_and_above() -> None:
     ]
 
 
+@cache
 def alert_names() -> set[str]:
     """Every alert of Prometheus' rules, and of Loki's."""
     found = {
