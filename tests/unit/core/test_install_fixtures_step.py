@@ -70,6 +70,7 @@ async def test_a_fixture_is_up_when_what_of_it_runs_is() -> None:
     label = ("sluice.dev/applied", "kafka")
     assert recorder.done == [
         ("secret", "kafka", "default"),
+        ("secret", "kafka-monitoring", "default"),
         ("apply", Path("/tree/k8s-fixtures/kafka"), ["jmx-exporter", "kafka"], "default", label),
         ("rolled out", "default", ["default/StatefulSet/kafka"], "sluice.dev/applied=kafka"),
     ]
@@ -78,7 +79,7 @@ async def test_a_fixture_is_up_when_what_of_it_runs_is() -> None:
 async def test_a_fixture_of_which_nothing_runs_is_not_waited_for() -> None:
     recorder = Recorder()
     await install_fixture(installer(recorder), Fixture("dapr", ("daprd",)), "default", {})
-    assert [kind for kind, *_ in recorder.done] == ["secret", "apply"]
+    assert [kind for kind, *_ in recorder.done] == ["secret", "secret", "apply"]
 
 
 async def test_a_fixture_that_does_not_come_up_fails_the_step() -> None:
@@ -95,7 +96,7 @@ async def test_every_password_is_another() -> None:
         await install_fixture(installer(recorder), KAFKA, "default", IMAGES)
         await provide(installer(recorder), KAFKA, SERVICE, "default", IMAGES)
         passwords |= {values["password"] for values in recorder.secrets.values()}
-    assert len(passwords) == 4
+    assert len(passwords) == 6
     assert all(re.fullmatch(r"[A-Za-z0-9_-]{32}", password) for password in passwords)
 
 

@@ -12,8 +12,12 @@ APPLIED = "sluice.dev/applied"
 
 
 async def install_fixture(installer: Installer, fixture: Fixture, namespace: str, images: Mapping[str, Image]) -> None:
-    """Put a fixture on the cluster, with a password of its own that nobody sees; returns when it is up."""
-    await installer.manifests.ensure_secret(fixture.name, namespace, {"password": _password()})
+    """Put a fixture on the cluster, with passwords of its own that nobody sees; returns when it is up.
+
+    The Secret `<fixture>` is its administrator's, `<fixture>-monitoring` that of what watches it (key `password`).
+    """
+    for secret in (fixture.name, f"{fixture.name}-monitoring"):
+        await installer.manifests.ensure_secret(secret, namespace, {"password": _password()})
     applied = await installer.manifests.apply_fixture(
         installer.root / FIXTURES / fixture.name, images, namespace, label=(APPLIED, fixture.name)
     )
