@@ -90,7 +90,9 @@ def test_a_masked_line_is_still_json_and_keeps_its_level(helm: Helm, tmp_path: P
 def test_no_pattern_is_idle(helm: Helm, tmp_path: Path) -> None:
     """Each pattern of the chart masks a line above that no other one masks."""
     file = REPOSITORY / "helm" / "logging" / "files" / "secrets.yaml"
-    patterns = [re.compile(pattern["expression"]) for pattern in yaml.safe_load(file.read_text(encoding="utf-8"))]
+    patterns = [
+        re.compile(pattern["expression"]) for pattern in yaml.safe_load(file.read_text(encoding="utf-8"))["patterns"]
+    ]
     lines = [template.format(secret) for _, template, secret in SECRETS]
     alone = {found[0].pattern for line in lines if len(found := [one for one in patterns if one.search(line)]) == 1}
     assert {pattern.pattern for pattern in patterns} - alone == set()

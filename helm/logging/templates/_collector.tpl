@@ -5,10 +5,14 @@ line together, the masking of files/secrets.yaml.
 {{- define "logging.promtailConfig" -}}
 {{- $config := .Files.Get "files/promtail.yaml" | fromYaml -}}
 {{- $scrape := index $config.scrape_configs 0 -}}
-{{- $stages := list (first $scrape.pipeline_stages) -}}
-{{- range .Files.Get "files/secrets.yaml" | fromYamlArray -}}
-{{- $stages = append $stages (dict "replace" (dict "expression" .expression "replace" (printf "[masked:%s]" .kind))) -}}
+{{- $secrets := .Files.Get "files/secrets.yaml" | fromYaml -}}
+{{- $masking := list -}}
+{{- range $secrets.patterns -}}
+{{- $masking = append $masking (dict "replace" (dict "expression" .expression "replace" (printf "[masked:%s]" .kind))) -}}
 {{- end -}}
+{{- $suspect := printf "{namespace=~\".+\"} |~ \"(?i)(%s)\"" (join "|" $secrets.words) -}}
+{{- $match := dict "match" (dict "selector" $suspect "stages" $masking) -}}
+{{- $stages := list (first $scrape.pipeline_stages) $match -}}
 {{- $_ := set $scrape "pipeline_stages" (concat $stages (rest $scrape.pipeline_stages)) -}}
 {{- if .Values.loki.auth.enabled -}}
 {{- $_ := set (first $config.clients) "tenant_id" .Values.loki.auth.tenant -}}
