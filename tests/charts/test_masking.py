@@ -41,6 +41,8 @@ SECRETS = (
     ("password", "host=postgresql user=sync password={} dbname=sync", "hunter2hunter2"),
     ("password", '{{"body": "{{\\"password\\": \\"{}\\"}}"}}', "hunter2"),
     ("password", "PGPASSWORD={} psql", "hunter2"),
+    ("password", "password: {}", "nunter2"),
+    ("password", "passwd={}", "nhunter"),
     ("private-key", '{{"pem": "{}"}}', KEY + "\\nMHcCAQEEIIrYSSNQFaA2Hwf1duRSxKtLYX5CB04=\\n"),
     ("private-key", '{{"kty": "EC", "d": "{}"}}', "jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI"),
 )
@@ -53,6 +55,9 @@ HARMLESS = (
     "passwords: 3 changed, api key rotated, access-key id missing",
     '{"trace_id": "4bf92f3577b34da6a3ce929d0e0e4736", "digest": "sha256:' + HEX + '"}',
     '{"password": "***", "api_key": "***"}',
+    "ssl.key.password = null",
+    "Settings(password=None, pwd=nil)",
+    "password = [hidden]",
     "visit hooks.slack.com and read RFC 6750",
 )
 
