@@ -16,6 +16,7 @@ EXCEPTIONS: Mapping[tuple[str, str], str] = {
     ("prometheus-operator", "token"): "its work is with the API server",
     ("kube-state-metrics", "token"): "its work is with the API server",
     ("metrics-server", "token"): "asks the API server for nodes and pods, and who calls; shows the token to kubelets",
+    ("prometheus-adapter", "token"): "asks the API server which pods a selector means, and who calls",
     ("prometheus", "token"): "finds its targets through the API server, and shows the token to kubelets",
 }
 BY_DIGEST = re.compile(r"[^@\s]+@sha256:[0-9a-f]{64}")

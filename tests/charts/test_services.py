@@ -70,11 +70,17 @@ def test_without_an_autoscaler_the_deployment_says_how_many(helm: Helm) -> None:
 
 
 @pytest.mark.parametrize("profile", PROFILES)
-def test_connections_scale_sync_where_something_counts_them(helm: Helm, profile: str) -> None:
-    """Without a custom metrics API the autoscaler could not scale down any more: the local cluster has none."""
-    metrics = one(helm.manifests("sync", profile), "HorizontalPodAutoscaler", "sync")["spec"]["metrics"]
-    names = [metric["pods"]["metric"]["name"] for metric in metrics if metric["type"] == "Pods"]
-    assert names == ([] if profile == "local" else ["websocket_connections_active"])
+def test_what_an_autoscaler_goes_by_is_served(helm: Helm, profile: str) -> None:
+    """An autoscaler that cannot read one of its metrics scales up and never down."""
+    config = one(helm.manifests("monitoring", profile), "ConfigMap", "prometheus-adapter")["data"]["config.yaml"]
+    served = {rule["seriesQuery"].partition("{")[0] for rule in yaml.safe_load(config)["rules"]}
+    wanted = {
+        chart: {metric["pods"]["metric"]["name"] for metric in scaler["spec"]["metrics"] if metric["type"] == "Pods"}
+        for chart in SERVICE_CHARTS
+        for scaler in of_kind(helm.manifests(chart, profile), "HorizontalPodAutoscaler")
+    }
+    assert wanted["sync"] == {"websocket_connections_active"}
+    assert set().union(*wanted.values()) <= served
 
 
 @pytest.mark.parametrize("profile", PROFILES)
@@ -97,6 +103,8 @@ def test_the_sidecar_is_up_between_the_migration_and_the_service(helm: Helm, cha
     daprd = named(spec["initContainers"], "daprd")
     assert daprd["restartPolicy"] == "Always"
     words = daprd["args"]
+    assert daprd["command"] == ["/daprd"], "upstream's image has no entrypoint, ours has"
+    assert all(word.startswith("--") for word in words)
     assert {f"--app-id={chart}", "--app-port=8000", "--mode=standalone", "--resources-path=/components"} <= set(words)
     ports = {port["name"]: port["containerPort"] for port in daprd["ports"]}
     assert ports == {"dapr-health": 3501, "dapr-metrics": 9090}

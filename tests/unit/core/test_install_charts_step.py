@@ -94,7 +94,8 @@ async def test_monitoring_is_up_when_what_the_operator_makes_is(installer: Insta
         ("rolled out", "watch", ["watch/StatefulSet/prometheus-k8s", "watch/StatefulSet/alertmanager-main"], ""),
         ("install", "monitoring", "helm/monitoring", "watch", []),
     ]
-    assert recorder.given[0]["metricsServer"] == {"registered": False}, "the API server hears of it once it serves"
+    for server in ("metricsServer", "prometheusAdapter"):
+        assert recorder.given[0][server] == {"registered": False}, "the API server hears of it once it serves"
     assert recorder.values == {"images": {"prometheus": {"repository": "localhost:5001/loki", "digest": "sha256:1"}}}
 
 

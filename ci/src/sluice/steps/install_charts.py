@@ -17,6 +17,7 @@ MONITORING_IMAGES = (
     "kube-state-metrics",
     "node-exporter",
     "metrics-server",
+    "prometheus-adapter",
 )
 LOGGING_IMAGES = ("loki", "promtail")
 # A fixture whose image runs beside each service that requires it: in its chart's values, under the fixture's name.
@@ -106,10 +107,11 @@ async def install_monitoring(
         installer.charts.install, "monitoring", "helm/monitoring", namespace,
         value_files=installer.values_for("monitoring"),
     )  # fmt: skip
-    await install(values={**values, "metricsServer": {"registered": False}})
+    unregistered = {server: {"registered": False} for server in ("metricsServer", "prometheusAdapter")}
+    await install(values={**values, **unregistered})
     made_by_operator = ("StatefulSet/prometheus-k8s", "StatefulSet/alertmanager-main")
     await installer.rolled_out(namespace, expect=[f"{namespace}/{name}" for name in made_by_operator])
-    # Now that it serves: an API server that is told of an address before the node knows the way there may reach what
+    # Now that they serve: an API server that is told of an address before the node knows the way there may reach what
     # answers outside of the cluster, and go on asking that.
     return await install(values=values)
 
