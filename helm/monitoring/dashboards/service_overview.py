@@ -80,9 +80,12 @@ def _glance(board: Board) -> None:
     )
     board.stat(
         "Restarts",
-        "Containers of these services that were started again within the time range.",
+        "How often containers of these services, sidecars included, were started again within the time range.",
         units.Short,
-        promql("sum(increase(kube_pod_container_status_restarts_total{<pods>}[$__range])) or vector(0)"),
+        promql(
+            """(sum(increase(kube_pod_container_status_restarts_total{<pods>}[$__range])) or vector(0))
+               + (sum(increase(kube_pod_init_container_status_restarts_total{<pods>}[$__range])) or vector(0))"""
+        ),
         limits=Limits(1, 3),
         alerts=["PodCrashLooping"],
     )
