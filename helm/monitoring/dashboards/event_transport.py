@@ -32,31 +32,6 @@ def sidecars(board: Board) -> None:
         alerts=["DaprDeliveriesRetried", "DaprEventsDropped"],
     )
     board.graph(
-        "Error codes",
-        "Errors that sidecars counted in each second, by Dapr's own code.",
-        units.OpsPerSecond,
-        promql(
-            f"sum by (service, error_code) (rate(dapr_error_code_total{{<sidecar>}}{RATE}))",
-            "{{service}} {{error_code}}",
-        ),
-    )
-    board.graph(
-        "p95 of publishing by service",
-        "How long the broker takes to confirm an event, as the sidecar sees it.",
-        units.Milliseconds,
-        promql(quantile(0.95, f"{outgoing}_latencies_bucket{{<sidecar>}}", "service"), "{{service}}"),
-        limits=SIDECAR_LIMITS,
-        alerts=["DaprPublishSlow"],
-    )
-    board.graph(
-        "p95 of delivering by service",
-        "How long a service takes to answer a delivery, as the sidecar sees it.",
-        units.Milliseconds,
-        promql(quantile(0.95, f"{incoming}_latencies_bucket{{<sidecar>}}", "service"), "{{service}}"),
-        limits=SIDECAR_LIMITS,
-        alerts=["DaprDeliverySlow"],
-    )
-    board.graph(
         "Resiliency at work",
         "How often in each second a retry, a timeout or a circuit breaker stepped in; without trouble there is none.",
         units.OpsPerSecond,
@@ -65,6 +40,24 @@ def sidecars(board: Board) -> None:
             "{{policy}} {{target}} {{status}}",
         ),
         alerts=["DaprResiliencyTripping", "DaprCircuitBreakerOpen"],
+    )
+    board.graph(
+        "p95 of publishing by service",
+        "How long the broker takes to confirm an event, as the sidecar sees it.",
+        units.Milliseconds,
+        promql(quantile(0.95, f"{outgoing}_latencies_bucket{{<sidecar>}}", "service"), "{{service}}"),
+        limits=SIDECAR_LIMITS,
+        alerts=["DaprPublishSlow"],
+        width=12,
+    )
+    board.graph(
+        "p95 of delivering by service",
+        "How long a service takes to answer a delivery, as the sidecar sees it.",
+        units.Milliseconds,
+        promql(quantile(0.95, f"{incoming}_latencies_bucket{{<sidecar>}}", "service"), "{{service}}"),
+        limits=SIDECAR_LIMITS,
+        alerts=["DaprDeliverySlow"],
+        width=12,
     )
 
 
