@@ -2,8 +2,9 @@
 
 Lines like those that the services write are pushed as the collector does, spread over the last hour; then Loki is
 started anew, so that it has them in its storage and nothing in memory. Each query has to read all of the lines (Loki's
-own count is looked at) and to give what was written. Prints a table; --json keeps every time. Loki's program is that of
-SLUICE_BIN, or of .sluice/tools/bin, where ./nox -s tests puts it.
+own count is looked at) and to give what was written. Prints a table, with what Loki took of a core for a query: on a
+busy host that tells more than the time does. --json keeps all of it. Loki's program is that of SLUICE_BIN, or of
+.sluice/tools/bin, where ./nox -s tests puts it.
 """
 
 import argparse
@@ -45,14 +46,14 @@ def main() -> None:
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="sluice-bench-") as scratch:
         config = configuration(Path(scratch))
-        with loki(config, Path(scratch)) as client:
+        with loki(config, Path(scratch)) as (client, _):
             begun = time.monotonic()
             needles, size, end = fill(client, asked.lines)
             filled = time.monotonic() - begun
-        with loki(config, Path(scratch)) as client:
+        with loki(config, Path(scratch)) as (client, pid):
             # A process that has just started takes a moment to find its own scheduler.
             client.get("/loki/api/v1/query", params={"query": 'count_over_time({namespace="none"}[1s])'})
-            found = [search(client, query, needles, asked.lines, end) for query in range(asked.queries)]
+            found = [search(client, pid, query, needles, asked.lines, end) for query in range(asked.queries)]
     report(found, {"lines": asked.lines, "bytes": size, "seconds to fill": round(filled, 1)}, asked.json)
 
 
@@ -79,8 +80,8 @@ def configuration(scratch: Path) -> dict[str, Any]:
 
 
 @contextmanager
-def loki(config: dict[str, Any], scratch: Path) -> Iterator[httpx.Client]:
-    """Run Loki while the block does, and give a client of it; it is stopped as the kubelet does."""
+def loki(config: dict[str, Any], scratch: Path) -> Iterator[tuple[httpx.Client, int]]:
+    """Run Loki while the block does, and give a client of it and its id; it is stopped as the kubelet does."""
     file = scratch / "loki.yaml"
     file.write_text(yaml.safe_dump(config))
     log = scratch / "loki.log"
@@ -90,7 +91,7 @@ def loki(config: dict[str, Any], scratch: Path) -> Iterator[httpx.Client]:
     try:
         with httpx.Client(base_url=address, trust_env=False, timeout=DEADLINE_SECONDS) as client:
             until_ready(client, process, log)
-            yield client
+            yield client, process.pid
     finally:
         process.terminate()
         process.wait(DEADLINE_SECONDS)
@@ -177,7 +178,9 @@ def push(client: httpx.Client, streams: dict[tuple[str, str, str], list[list[str
     response.raise_for_status()
 
 
-def search(client: httpx.Client, number: int, owned: dict[str, int], lines: int, end: float) -> dict[str, Any]:
+def search(
+    client: httpx.Client, pid: int, number: int, owned: dict[str, int], lines: int, end: float
+) -> dict[str, Any]:
     """Search once; return the kind of query and its seconds. Leaves where the answer is wrong or not all was read."""
     user = f"user-{number * 17 % USERS:03}"
     kinds = {
@@ -202,15 +205,21 @@ def search(client: httpx.Client, number: int, owned: dict[str, int], lines: int,
     }
     instant = kind.startswith("counted")
     path = "/loki/api/v1/query" if instant else "/loki/api/v1/query_range"
-    begun = time.perf_counter()
+    begun, used = time.perf_counter(), cpu(pid)
     response = client.get(path, params={"query": query, "time": params["end"]} if instant else params)
-    seconds = time.perf_counter() - begun
+    seconds, used = time.perf_counter() - begun, cpu(pid) - used
     data = response.raise_for_status().json()["data"]
     seen = int(data["result"][0]["value"][1]) if instant else sum(len(each["values"]) for each in data["result"])
     read = data["stats"]["summary"]["totalLinesProcessed"]
     if seen != expected or read < lines:
         sys.exit(f"{query}: {seen} found, expected {expected}; {read} of {lines} lines read")
-    return {"kind": kind, "seconds": round(seconds, 3), "lines read": read}
+    return {"kind": kind, "seconds": round(seconds, 3), "cpu seconds": round(used, 2), "lines read": read}
+
+
+def cpu(pid: int) -> float:
+    """Return the seconds of a core that a process has had (proc_pid_stat(5): utime and stime)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def report(found: list[dict[str, Any]], filled: dict[str, float], file: Path | None) -> None:
@@ -219,10 +228,11 @@ def report(found: list[dict[str, Any]], filled: dict[str, float], file: Path | N
     p95 = statistics.quantiles(times, n=20, method="inclusive")[-1]
     print(f"{filled['lines']:,} lines, {filled['bytes'] / 2**20:.0f} MiB, filled in {filled['seconds to fill']} s; "
           f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")  # fmt: skip
-    print("| query | times | median s | slowest s |\n| --- | --- | --- | --- |")
+    print("| query | times | median s | slowest s | core s |\n| --- | --- | --- | --- | --- |")
     for kind in dict.fromkeys(each["kind"] for each in found):
         own = [each["seconds"] for each in found if each["kind"] == kind]
-        print(f"| {kind} | {len(own)} | {statistics.median(own):.2f} | {max(own):.2f} |")
+        used = statistics.median(each["cpu seconds"] for each in found if each["kind"] == kind)
+        print(f"| {kind} | {len(own)} | {statistics.median(own):.2f} | {max(own):.2f} | {used:.2f} |")
     print(f"p95 of {len(times)} queries: {p95:.2f} s")
     if file:
         file.write_text(json.dumps({"filled": filled, "queries": found, "p95": p95}, indent=2) + "\n")

@@ -73,6 +73,7 @@ storage_config:
   tsdb_shipper:
     resync_interval: {{ .Values.loki.compactor.interval }}
 ingester:
+  chunk_encoding: snappy  # half of gzip's work for a search, and about twice its room
   wal:
     enabled: true
     dir: /var/loki/wal
@@ -126,6 +127,7 @@ limits_config:
   max_line_size_truncate: true
   max_entries_limit_per_query: {{ $limits.maxEntries }}
   query_timeout: {{ $limits.queryTimeout }}
+  tsdb_max_bytes_per_shard: 100MB  # a search over more than this is work for more than one core
   reject_old_samples: true
   reject_old_samples_max_age: 168h
   allow_structured_metadata: true
