@@ -88,10 +88,10 @@ async def test_an_event_is_found_by_its_trace_and_a_connection_by_its_own(replic
     (pushed,) = [line for line in of_event if line["message"] == "event pushed"]
     assert (pushed["level"], pushed["connections"], pushed["sequence"], pushed["event_id"]) == ("INFO", 2, 2, "second")
     of_connection = [line for line in lines() if line["trace_id"] == own and line["level"] == "INFO"]
-    assert [line["message"] for line in of_connection] == ["connection opened", "connection closed"]
+    assert [line["message"] for line in of_connection] == ["WebSocket connection opened", "WebSocket connection closed"]
     opened, closed = of_connection
-    assert (opened["message"], opened["user_id"], opened["sequence"]) == ("connection opened", "ann", 0)
-    assert (closed["message"], closed["code"], closed["sent"]) == ("connection closed", 1000, 2)
+    assert (opened["message"], opened["user_id"], opened["sequence"]) == ("WebSocket connection opened", "ann", 0)
+    assert (closed["message"], closed["code"], closed["sent"]) == ("WebSocket connection closed", 1000, 2)
     assert closed["seconds"] > 0
 
 
@@ -102,7 +102,7 @@ async def test_no_line_shows_a_token_a_query_or_a_frame_even_at_debug(lines: Any
         await ann.changes(1)
     await replica.refused("?secret=in-the-query")
     text = json.dumps(lines())
-    assert "connection closed" in text
+    assert "WebSocket connection closed" in text
     for secret in (headers["Authorization"].split()[1], "in-the-query", "of the user's own"):
         assert [line for line in lines() if secret in json.dumps(line)] == []
 

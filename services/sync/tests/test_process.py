@@ -104,12 +104,12 @@ async def test_sigterm_tells_every_client_and_exits_with_0(process: Any, port: i
         output, _ = await asyncio.to_thread(process.communicate)
     assert process.returncode == 0, output
     log = [json.loads(line) for line in output.splitlines()]
-    closed = [line for line in log if line["message"] == "connection closed"]
+    closed = [line for line in log if line["message"] == "WebSocket connection closed"]
     assert [(line["code"], line["user_id"]) for line in sorted(closed, key=lambda line: line["user_id"])] == [
         (1012, f"user-{number}") for number in range(5)
     ]
     assert [line["message"] for line in log if line["level"] not in {"INFO", "DEBUG"}] == []
-    assert log[-1]["message"] != "connection closed", "the service stops after its connections"
+    assert log[-1]["message"] != "WebSocket connection closed", "the service stops after its connections"
     assert "bearer" not in output.lower()
 
 

@@ -116,7 +116,7 @@ class Sockets:
         await connection.send("hello", hello.model_dump_json())
         connection.accepted = True
         self._metrics.attempts.labels("accepted").inc()
-        _log.info("connection opened", sequence=connection.queued, missed=head.last - connection.queued)
+        _log.info("WebSocket connection opened", sequence=connection.queued, missed=head.last - connection.queued)
         while connection.queued < head.last:
             await self._send_missed(connection)
         self._hub.go_live(connection)
@@ -138,22 +138,24 @@ class Sockets:
         if connection.accepted:
             self._metrics.lifetime_seconds.observe(seconds)
             told = {"sent": connection.sent, "seconds": round(seconds, 3)}
-            _log.info("connection closed", code=int(code), reason=reason[:200], **told)
+            _log.info("WebSocket connection closed", code=int(code), reason=reason[:200], **told)
         else:
             self._metrics.attempts.labels(outcome).inc()
-            _log.info("connection refused", code=int(code), reason=reason[:200])
+            _log.info("WebSocket connection refused", code=int(code), reason=reason[:200])
 
     async def _refuse(self, websocket: WebSocket, refused: Refused) -> None:
         self._metrics.attempts.labels(refused.outcome).inc()
         self._metrics.closed(refused.code)
-        _log.info("connection refused", code=int(refused.code), reason=refused.reason)
+        _log.info("WebSocket connection refused", code=int(refused.code), reason=refused.reason)
         with suppress(WebSocketDisconnect):  # it may be gone already
             await websocket.close(refused.code, refused.short_reason)
 
     async def _forbid(self, websocket: WebSocket) -> None:
         """Refuse another site's page before anything is accepted."""
         self._metrics.attempts.labels("forbidden").inc()
-        _log.info("connection refused", status=int(HTTPStatus.FORBIDDEN), origin=websocket.headers["origin"][:200])
+        _log.info(
+            "WebSocket connection refused", status=int(HTTPStatus.FORBIDDEN), origin=websocket.headers["origin"][:200]
+        )
         detail = "Pages of this origin may not connect; ALLOWED_ORIGINS names those that may."
         answer = problem_response(websocket.url.path, HTTPStatus.FORBIDDEN, detail, kind="origin-not-allowed")
         await websocket.send_denial_response(answer)
