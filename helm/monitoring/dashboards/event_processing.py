@@ -66,7 +66,7 @@ def _glance(board: Board) -> None:
         "Dead letters",
         "Events that a consumer gave up within the time range.",
         units.Short,
-        promql('sum(increase(events_consumed_total{<service>, outcome="dead"}[$__range]))'),
+        promql('round(sum(increase(events_consumed_total{<service>, outcome="dead"}[$__range])))'),
         limits=Limits(1, 10),
         alerts=["EventsDeadLettered"],
     )

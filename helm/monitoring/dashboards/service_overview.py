@@ -83,8 +83,8 @@ def _glance(board: Board) -> None:
         "How often containers of these services, sidecars included, were started again within the time range.",
         units.Short,
         promql(
-            """(sum(increase(kube_pod_container_status_restarts_total{<pods>}[$__range])) or vector(0))
-               + (sum(increase(kube_pod_init_container_status_restarts_total{<pods>}[$__range])) or vector(0))"""
+            """round((sum(increase(kube_pod_container_status_restarts_total{<pods>}[$__range])) or vector(0))
+               + (sum(increase(kube_pod_init_container_status_restarts_total{<pods>}[$__range])) or vector(0)))"""
         ),
         limits=Limits(1, 3),
         alerts=["PodCrashLooping"],
@@ -166,7 +166,11 @@ def _resources(board: Board) -> None:
         "CPU of the busiest pod, by service",
         "Cores that a service's own process uses, without its sidecar. One event loop has one core, and no more.",
         units.Short,
-        promql("max by (service) (rate(process_cpu_seconds_total{<own>}[$__rate_interval]))", "{{service}}"),
+        promql(
+            """max by (service) (rate(process_cpu_seconds_total{<own>}[$__rate_interval])
+                 * on (namespace, service, pod, job) group_left () python_info)""",
+            "{{service}}",
+        ),
         limits=Limits(0.7, 0.9),
         alerts=["ServiceCpuSaturated"],
     )

@@ -64,7 +64,7 @@ def _glance(board: Board) -> None:
         "Ended badly",
         "Connections within the time range that were lost, or that the service ended for a failure of its own.",
         units.Short,
-        promql(f"sum(increase(websocket_connections_closed_total{{<service>, {BAD_CODES}}}[$__range]))"),
+        promql(f"round(sum(increase(websocket_connections_closed_total{{<service>, {BAD_CODES}}}[$__range])))"),
         alerts=["WebSocketConnectionsFailing", "WebSocketSlowClientsCut"],
     )
     board.stat(
@@ -133,8 +133,8 @@ def _connections(board: Board) -> None:
         "Connections within the time range that were not accepted, by reason.",
         units.Short,
         promql(
-            """sum by (outcome) (
-                 increase(websocket_connections_total{<service>, outcome!="accepted"}[$__range]))""",
+            """round(sum by (outcome) (
+                 increase(websocket_connections_total{<service>, outcome!="accepted"}[$__range])))""",
             "{{outcome}}",
         ),
         width=12,
