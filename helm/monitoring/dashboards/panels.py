@@ -1,6 +1,6 @@
 """The words that dashboards are written in, over grafana-foundation-sdk: a board, its rows, four kinds of panels.
 
-`<users>` and the like in a query are short for what stands in SELECTORS. Everything else in it is as Grafana gets it.
+`<served>` and the like in a query are short for what stands in SELECTORS. Everything else in it is as Grafana gets it.
 """
 
 import json
@@ -20,12 +20,12 @@ METRICS = DataSourceRef(type_val="prometheus", uid="${metrics}")
 LOGS = DataSourceRef(type_val="loki", uid="${logs}")
 GOOD, WARNING, BAD = "green", "orange", "red"
 
-# Requests that nobody sent who uses the system: probes and scrapes, which are most of all in a quiet service.
+# Probes and scrapes are most of all in a quiet service, and say nothing of what it does. The alerts leave out the same.
 _PROBES = 'route!~"/healthz|/readyz|/metrics"'
 SELECTORS = {
     "<namespace>": 'namespace="$namespace"',
     "<service>": 'namespace="$namespace", service=~"$service"',
-    "<users>": f'namespace="$namespace", service=~"$service", {_PROBES}',
+    "<served>": f'namespace="$namespace", service=~"$service", {_PROBES}',
     "<own>": 'namespace="$namespace", service=~"$service", job!="dapr"',
     "<sidecar>": 'namespace="$namespace", service=~"$service", job="dapr"',
     # kube-state-metrics and the kubelet know pods and no services; a pod's name begins with its Deployment's.

@@ -5,11 +5,11 @@ from grafana_foundation_sdk.models import units
 from .database import database
 from .panels import Board, Limits, metric_values, metrics_source, promql, quantile
 
-REQUESTS = "sum by (service) (rate(http_requests_total{<users>}[$__rate_interval]))"
+REQUESTS = "sum by (service) (rate(http_requests_total{<served>}[$__rate_interval]))"
 # `or 0 *`: a service without an error has no series of errors, and a ratio of 0 all the same.
 ERRORS = f"""
-    sum by (service) (rate(http_requests_total{{<users>, status=~"5.."}}[$__rate_interval])) or 0 * {REQUESTS}"""
-SERVED = "http_request_duration_seconds_bucket{<users>}"
+    sum by (service) (rate(http_requests_total{{<served>, status=~"5.."}}[$__rate_interval])) or 0 * {REQUESTS}"""
+SERVED = "http_request_duration_seconds_bucket{<served>}"
 ERROR_LIMITS = Limits(0.01, 0.05)
 LATENCY_LIMITS = Limits(0.25, 0.5)
 
@@ -58,9 +58,9 @@ def _glance(board: Board) -> None:
     )
     board.stat(
         "Requests",
-        "Requests of users in each second; probes and scrapes are none.",
+        "Requests in each second, deliveries of events among them; probes and scrapes are left out.",
         units.RequestsPerSecond,
-        promql("sum(rate(http_requests_total{<users>}[$__rate_interval]))"),
+        promql("sum(rate(http_requests_total{<served>}[$__rate_interval]))"),
     )
     board.stat(
         "Error ratio",
@@ -95,7 +95,7 @@ def _requests(board: Board) -> None:
     board.row("Requests")
     board.graph(
         "Requests by service",
-        "Requests of users in each second.",
+        "Requests in each second, deliveries of events among them.",
         units.RequestsPerSecond,
         promql(REQUESTS, "{{service}}"),
         alerts=["ServiceTrafficGone"],
@@ -128,7 +128,7 @@ def _requests(board: Board) -> None:
         "Responses by status",
         "Responses in each second, by status.",
         units.RequestsPerSecond,
-        promql("sum by (status) (rate(http_requests_total{<users>}[$__rate_interval]))", "{{status}}"),
+        promql("sum by (status) (rate(http_requests_total{<served>}[$__rate_interval]))", "{{status}}"),
     )
     board.graph(
         "Server errors by route",
@@ -136,7 +136,7 @@ def _requests(board: Board) -> None:
         units.RequestsPerSecond,
         promql(
             """sum by (service, method, route) (
-                 rate(http_requests_total{<users>, status=~"5.."}[$__rate_interval])) > 0""",
+                 rate(http_requests_total{<served>, status=~"5.."}[$__rate_interval])) > 0""",
             "{{service}} {{method}} {{route}}",
         ),
         alerts=["ServiceErrorRatioHigh"],
@@ -146,7 +146,7 @@ def _requests(board: Board) -> None:
         "The ten routes with the most requests.",
         units.RequestsPerSecond,
         promql(
-            "topk(10, sum by (service, method, route) (rate(http_requests_total{<users>}[$__rate_interval])))",
+            "topk(10, sum by (service, method, route) (rate(http_requests_total{<served>}[$__rate_interval])))",
             "{{service}} {{method}} {{route}}",
         ),
         width=12,
