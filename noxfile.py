@@ -53,7 +53,7 @@ def unit(session: nox.Session) -> None:
     for module in ("capped-runc", "kafka-exporter", "alloy-syntax"):
         folder = ROOT / "ci" / "src" / "sluice" / "supply" / "gosrc" / module
         with session.chdir(folder):
-            session.run("go", "test", ".", external=True, env={"GOFLAGS": "-mod=mod", "CGO_ENABLED": "0"})
+            session.run("go", "test", ".", external=True, env=go_settings())
 
 
 @nox.session
@@ -87,6 +87,12 @@ def dashboards(session: nox.Session) -> None:
 
 
 @nox.session
+def metrics(session: nox.Session) -> None:
+    """Write the list of what a cluster's Prometheus has anew, from a kept one: `-- KUBECONFIG`."""
+    session.run("python", "-m", "tests.rules.renew_metrics", *session.posargs, external=True)
+
+
+@nox.session
 def tests(session: nox.Session) -> None:
     """Everything that needs no cluster: lint, types, unit, contract, charts, rules."""
     for part in (lint, types, unit, contract, charts, rules):
@@ -115,6 +121,13 @@ def gate(session: nox.Session) -> None:
 def clean(session: nox.Session) -> None:
     """Remove what Sluice made; `-- --cache` also what it built."""
     sluice(session, "clean")
+
+
+def go_settings() -> dict[str, str]:
+    """Go's settings with the supply's caches and flags: what a test compiles, a component need not compile again."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sluice" / "go"
+    flags = "-mod=mod -modcacherw -trimpath -buildvcs=false"
+    return {"GOFLAGS": flags, "CGO_ENABLED": "0", "GOCACHE": str(cache / "build"), "GOMODCACHE": str(cache / "mod")}
 
 
 def existing() -> list[str]:

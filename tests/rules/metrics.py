@@ -9,7 +9,7 @@ LIST = Path(__file__).parents[2] / "helm" / "monitoring" / "rules" / "metrics.tx
 HEAD = """\
 # What the Prometheus of a whole cluster has, a name a line, sorted. Rules and runbooks name no other metric.
 # A name with a reason is not there on a healthy kind cluster; the suite `metrics` looks for all others that are used.
-# Written anew from a cluster, reasons kept, by: python -m tests.rules.renew_metrics <kubeconfig>
+# Written anew from a cluster that is kept, with these reasons, by: ./nox -s metrics -- <kubeconfig>
 """
 # What is recorded is named `level:metric:operations`; no program exposes such a name.
 _RECORDED = ":"

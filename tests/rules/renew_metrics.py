@@ -1,4 +1,4 @@
-"""Writes helm/monitoring/rules/metrics.txt anew from a cluster: `python -m tests.rules.renew_metrics <kubeconfig>`."""
+"""Writes helm/monitoring/rules/metrics.txt anew from a cluster: `./nox -s metrics -- <kubeconfig>`."""
 
 import sys
 from pathlib import Path
@@ -31,4 +31,6 @@ async def renew(kubeconfig: Path) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("which cluster? ./nox -s metrics -- <the kubeconfig that ./nox -s e2e -- --keep tells>")
     anyio.run(renew, Path(sys.argv[1]))

@@ -31,7 +31,7 @@ async def test_the_cluster_has_every_metric_that_a_rule_or_a_runbook_names(prome
         missing = sorted(used - await live_names(prometheus))
         assert not missing, (
             f"{len(missing)} of {len(used)} metrics are not there: {', '.join(missing)}; correct the rule, or give "
-            f"the name a reason in {LIST.name} and write it anew: python -m tests.rules.renew_metrics <kubeconfig>"
+            f"the name a reason in {LIST.name} and write it anew: ./nox -s metrics -- <kubeconfig>"
         )
 
     await eventually(all_there, within=SCRAPED_WITHIN, every=5)
