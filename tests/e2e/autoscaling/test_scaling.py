@@ -22,7 +22,7 @@ pytestmark = pytest.mark.anyio
 # metrics-server asks every 15 s, the autoscaler looks every 15 s, a pod takes some seconds to be ready.
 SCALED_WITHIN = 180.0
 METRICS_WITHIN = 120.0
-REPLACED_WITHIN = 120.0
+REPLACED_WITHIN = 180.0
 BURST_SECONDS = 4.0
 # More than sync's pods may have by tests/e2e/values/service-sync.yaml; a user may have 20 at a pod.
 CONNECTIONS = 26
