@@ -27,7 +27,7 @@ async def test_a_broker_restart_loses_nothing_and_doubles_nothing(
         (broker,) = await kube.pods("kafka")
         await kube.delete(broker["metadata"]["name"])
         await until_made(made, len(made) + AT_LEAST)  # the backend takes tasks while there is no broker
-    # None is made while it is waited: how long that takes is the host's, and those would outweigh the run's other events.
+    # None is made while it is waited: how long that takes is the host's, and they would outweigh all others of the run.
     await eventually(partial(replaced, kube, "kafka", {broker["metadata"]["uid"]}), within=BACK_WITHIN)
     await exactly_one_effect_of_each(effects, made)
 
