@@ -6,6 +6,8 @@ from .panels import Board, Limits, metric_values, metrics_source, promql, quanti
 
 FANOUT = "websocket_fanout_delay_seconds_bucket{<service>}"
 FANOUT_LIMITS = Limits(1, 2.5)
+# Where every service is chosen, only those that have WebSockets are meant.
+OF_WEBSOCKETS = "{<service>} and on (namespace, service) websocket_connections_active"
 # Lost; and what the service ends for a failure of its own, for want of room, or because it could not send fast enough.
 BAD_CODES = 'code=~"1006|1011|1013|4429"'
 
@@ -200,12 +202,16 @@ def _replicas(board: Board) -> None:
         "Memory by pod",
         "Resident memory of the service's process, which grows with its connections.",
         units.BytesIEC,
-        promql("max by (pod) (process_resident_memory_bytes{<own>})", "{{pod}}"),
+        promql(
+            """max by (pod) (process_resident_memory_bytes{<own>}
+                 and on (namespace, pod, job) websocket_connections_active)""",
+            "{{pod}}",
+        ),
     )
     board.graph(
         "Replicas, and those wanted",
         "What the autoscaler wants and what is ready; between them is what it waits for.",
         units.Short,
-        promql('sum(kube_deployment_status_replicas_ready{<namespace>, deployment=~"$service"})', "ready"),
-        promql('sum(kube_deployment_spec_replicas{<namespace>, deployment=~"$service"})', "wanted"),
+        promql(f"sum(namespace_service:kube_deployment_status_replicas_ready:sum{OF_WEBSOCKETS})", "ready"),
+        promql(f"sum(namespace_service:kube_deployment_spec_replicas:sum{OF_WEBSOCKETS})", "wanted"),
     )

@@ -60,8 +60,9 @@ async def test_of_many_series_the_worst_are_kept(falling: bool, kept: str) -> No
     assert found.series[0].labels == {"legend": kept}
 
 
-async def test_of_numbers_more_are_kept_than_of_lines() -> None:
-    metrics = FakeMetrics({ASKED: [float(number) for number in range(40)]})
+async def test_numbers_are_of_the_whole_run_and_more_are_kept_than_of_lines() -> None:
+    whole = ASKED.replace("60s", "1200s")
+    metrics = FakeMetrics({whole: [float(number) for number in range(40)]})
     bars = with_query(replace(RATE, instant=True), "bargauge")
     found = (await collected(metrics, FakeLogs(), bars)).panels[0]
     assert (len(found.series), found.left_out) == (KEPT_NUMBERS, 10)
@@ -72,7 +73,7 @@ async def test_the_newest_lines_are_kept_without_secrets() -> None:
     logs = FakeLogs(kept=kept)
     found = (await collected(FakeMetrics(), logs, with_query(Query("A", "logql", "{a='b'}"), "logs"))).panels[0]
     assert len(found.lines) == KEPT_LINES
-    assert (found.lines[0], found.lines[-1]) == ("line 160 password=***", "line 199 password=***")
+    assert (found.lines[0], found.lines[-1]) == ("line 199 password=***", "line 160 password=***")
 
 
 async def test_what_fails_is_told_and_the_others_are_asked() -> None:

@@ -98,11 +98,11 @@ _TESTS = {
         "five_labels",
         "seven_fields",
         "unbounded_is_no_label",
-        "every_namespace",
-        "in_order",
         "user_is_there",
     ),
-    **dict.fromkeys(("services", "events", "websocket", "autoscaling", "extension"), ("one",)),
+    **dict.fromkeys(
+        ("services", "events", "websocket", "autoscaling", "alerts", "dashboards", "extension"), ("alone",)
+    ),
 }
 
 

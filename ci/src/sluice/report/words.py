@@ -19,12 +19,17 @@ def quantity(value: float | None, unit: str) -> str:
     if not math.isfinite(value):
         return str(value)
     if unit == "ratio":
-        return f"{100 * value:.3g} %"
+        return f"{_rounded(100 * value)} %"
     if unit == "seconds":
-        return f"{1000 * value:.3g} ms" if 0 < abs(value) < 1 else f"{value:.3g} s"
+        return f"{1000 * value:.3g} ms" if 0 < abs(value) < 1 else f"{_rounded(value)} s"
     if unit in ("bytes", "bytes/s"):
         return size(value) + unit.removeprefix("bytes")
     return f"{value:.6g} {unit}".rstrip()
+
+
+def _rounded(value: float) -> str:
+    """Three digits, and the whole number where there are more before the point: no reader wants 6.15e+03."""
+    return f"{value:.0f}" if 1000 <= abs(value) < 1e6 else f"{value:.3g}"
 
 
 def criterion(text: str, unit: str) -> str:

@@ -78,7 +78,10 @@ async def _panel(
     errors: list[str] = []
     for query in panel.queries:
         try:
-            text = fill(query.text, board.values, window=board.end - board.start, step=board.step, rate=_RATE_SECONDS)
+            window = board.end - board.start
+            # A single number is of the whole run: in its last minute there may have been nothing.
+            rate = window if query.instant else _RATE_SECONDS
+            text = fill(query.text, board.values, window=window, step=board.step, rate=rate)
             asked.append(text)
             if panel.kind == "logs":
                 lines += [mask(line)[:_LINE_CHARS] for line in await _newest(logs, text, board)]
@@ -96,13 +99,16 @@ async def _panel(
 
 
 async def _newest(logs: Logs, text: str, board: DashboardData) -> list[str]:
-    """The last lines of the window: the port gives the oldest of one, so the last part of it is asked, then more."""
+    """The last lines of the window, the newest first.
+
+    The port gives the oldest of a window, so the last part of it is asked, then more.
+    """
     window = board.end - board.start
     for part in (*(one for one in _LAST_PARTS if one < window), window):
         found = await logs.lines(text, start=board.end - part, end=board.end)
         if len(found) >= KEPT_LINES:
             break
-    return [line.text for line in found[-KEPT_LINES:]]
+    return [line.text for line in found[: -KEPT_LINES - 1 : -1]]
 
 
 async def _series(
