@@ -2,8 +2,9 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -51,10 +52,11 @@ def log_rule_files() -> list[Path]:
     return sorted((REPOSITORY / "helm" / "logging" / "rules").glob("*.yaml"))
 
 
-def dashboards() -> set[str]:
+@cache
+def dashboards() -> frozenset[str]:
     """The uids of the chart's dashboards."""
     files = (MONITORING / "dashboards").glob("*.json")
-    return {json.loads(path.read_text(encoding="utf-8"))["uid"] for path in files}
+    return frozenset(json.loads(path.read_text(encoding="utf-8"))["uid"] for path in files)
 
 
 def runbook_of(name: str) -> str:
@@ -78,7 +80,7 @@ def cases_of(stem: str, text: str) -> Iterator[Case]:
             yield Case(stem, case["alertname"], bool(case.get("exp_alerts")))
 
 
-def lacking(alert: Alert, cases: list[Case], runbook: str, uids: set[str]) -> list[str]:
+def lacking(alert: Alert, cases: list[Case], runbook: str, uids: Set[str]) -> list[str]:
     """What an alert lacks: cases, labels, annotations, sections of its runbook; `uids` are the known dashboards."""
     own = [case.fires for case in cases if case.alert == alert.name]
     missing: list[str] = []
@@ -100,7 +102,7 @@ def unlabelled(alert: Alert) -> list[str]:
     ]
 
 
-def unannotated(alert: Alert, uids: set[str]) -> list[str]:
+def unannotated(alert: Alert, uids: Set[str]) -> list[str]:
     """Which annotations an alert lacks, or has and not as they should be."""
     annotations = alert.rule.get("annotations", {})
     missing = [f"an annotation {name}" for name in ("summary", "description") if not annotations.get(name)]
