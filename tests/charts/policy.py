@@ -11,6 +11,9 @@ EXCEPTIONS: Mapping[tuple[str, str], str] = {
     ("promtail", "non-root"): "the kubelet's log files can be read by root alone; it has no capability",
     ("promtail", "host paths"): "reads /var/log/pods, keeps its positions beside it",
     ("promtail", "token"): "asks the API server for the pods' labels",
+    ("alloy", "non-root"): "as promtail, which it takes the place of",
+    ("alloy", "host paths"): "as promtail",
+    ("alloy", "token"): "as promtail",
     ("node-exporter", "host network"): "counts the node's own network interfaces",
     ("node-exporter", "host paths"): "reads the node's /proc, /sys and mounts, all read-only",
     ("prometheus-operator", "token"): "its work is with the API server",
@@ -19,15 +22,15 @@ EXCEPTIONS: Mapping[tuple[str, str], str] = {
     ("prometheus-adapter", "token"): "asks the API server which pods a selector means, and who calls",
     ("prometheus", "token"): "finds its targets through the API server, and shows the token to kubelets",
 }
-BY_DIGEST = re.compile(r"[^@\s]+@sha256:[0-9a-f]{64}")
-IMAGE_ARGUMENT = re.compile(r"--prometheus-config-reloader=(?P<image>.*)")
-PROBES = ("startupProbe", "readinessProbe", "livenessProbe")
-
 # The same for fixtures, by their folder: they are of the suites' cluster only.
 FIXTURE_EXCEPTIONS: Mapping[tuple[str, str], str] = {
     ("alert-receivers", "entrypoint"): "a script of ours in a service's image, for the Python that is in it",
     ("faults", "entrypoint"): "a script of ours in a service's image, for the Python that is in it",
 }
+BY_DIGEST = re.compile(r"[^@\s]+@sha256:[0-9a-f]{64}")
+IMAGE_ARGUMENT = re.compile(r"--prometheus-config-reloader=(?P<image>.*)")
+PROBES = ("startupProbe", "readinessProbe", "livenessProbe")
+
 
 @dataclass(frozen=True)
 class Workload:

@@ -37,6 +37,7 @@ def every_workload(helm: Helm) -> Iterator[Workload]:
         for profile in PROFILES:
             yield from workloads(helm.manifests(chart, profile))
     yield from workloads(helm.manifests("monitoring", "local", "--set", "grafana.enabled=true"))
+    yield from workloads(helm.manifests("logging", "local", "--set", "collector=alloy"))
 
 
 def test_every_workload_of_the_charts_keeps_the_policy(helm: Helm) -> None:
