@@ -50,14 +50,17 @@ class Stage:
         return self.clients.backend(new_user(), lambda _: None)
 
 
-async def staged(kube: Kube, clients: Clients, prometheus: PrometheusMetrics) -> Stage:
+async def staged(drills: Drills, clients: Clients, prometheus: PrometheusMetrics) -> Stage:
     """Put all stand-ins there; returns when they are scraped and each consumer has consumed."""
-    drills = await Drills.made(kube)
-    stage = Stage(drills, kube, clients, {})
+    stage = Stage(drills, drills.kube, clients, {})
+    # Each start takes a processor for a second: all at once would starve one another's probes.
+    starting = anyio.CapacityLimiter(4)
 
     async def one(name: str, sidecar: str, replicas: int, state: dict[str, Any]) -> None:
-        stage.stand_ins[name] = stand_in = await drills.stand_in(name, sidecar=sidecar, replicas=replicas, **state)
-        await stand_in.up(replicas)
+        async with starting:
+            stand_in = await drills.stand_in(name, sidecar=sidecar, replicas=replicas, **state)
+            await stand_in.up(replicas)
+        stage.stand_ins[name] = stand_in
 
     async with anyio.create_task_group() as group:
         for each in STAND_INS:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from tests.e2e.kube import Kube
+from tests.e2e.kube import Kube, is_ready
 from tests.e2e.support import eventually
 
 from sluice.adapters.kubernetes.service_proxy import ServiceProxy
@@ -15,7 +15,8 @@ from sluice.adapters.kubernetes.service_proxy import ServiceProxy
 FAULTS = Path(__file__).parents[3] / "k8s-fixtures" / "faults"
 NAMESPACE = "drills"
 PORT = 8000
-READY_WITHIN = 90.0
+READY_WITHIN = 120.0
+GONE_WITHIN = 120.0
 _PATHS = {
     "Namespace": "api/v1/namespaces",
     "Node": "api/v1/nodes",
@@ -124,7 +125,7 @@ class Drills:
             left = [pod["metadata"]["name"] for pod in pods["items"] if pod["status"]["phase"] == "Running"]
             assert not left, f"still there: {left}"
 
-        await eventually(ended, within=60.0)
+        await eventually(ended, within=GONE_WITHIN)
         await self.delete("Namespace", NAMESPACE)
 
 
@@ -136,11 +137,23 @@ class StandIn:
     name: str
 
     async def pods(self, *, ready: bool = True) -> list[dict[str, Any]]:
-        """Its pods, those that are ready unless all are asked for."""
+        """Its pods that are not on their way out, those that are ready unless all are asked for."""
+        alive = [pod for pod in await self._all_pods() if "deletionTimestamp" not in pod["metadata"]]
+        return [pod for pod in alive if not ready or is_ready(pod)]
+
+    async def gone(self) -> None:
+        """Return once it has no pod, and none on its way out either: that one still works."""
+
+        async def none() -> None:
+            pods = await self._all_pods()
+            assert not pods, f"{self.name} still has {len(pods)} pods"
+
+        await eventually(none, within=GONE_WITHIN)
+
+    async def _all_pods(self) -> list[dict[str, Any]]:
         path = f"api/v1/namespaces/{NAMESPACE}/pods"
         found = await self.drills.kube.get(path, labelSelector=f"app.kubernetes.io/name={self.name}")
-        alive = [pod for pod in found["items"] if "deletionTimestamp" not in pod["metadata"]]
-        return [pod for pod in alive if not ready or _is_ready(pod)]
+        return list(found["items"])
 
     async def up(self, count: int = 1) -> None:
         """Return once so many of its pods, and no others, are ready."""
@@ -193,8 +206,3 @@ def manifests(file: str, name: str = "") -> list[dict[str, Any]]:
     """The objects of a file of k8s-fixtures/faults, called `name` where it says ${service}."""
     text = (FAULTS / file).read_text(encoding="utf-8").replace("${service}", name)
     return [one for one in yaml.safe_load_all(text) if one]
-
-
-def _is_ready(pod: dict[str, Any]) -> bool:
-    conditions = pod["status"].get("conditions") or []
-    return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)

@@ -1,9 +1,12 @@
 """All drills are made once, side by side, by the first test that asks for one."""
 
+from collections.abc import AsyncIterator
+
 import anyio
 import httpx
 import pytest
 from tests.e2e.alerts.catalog import first_round, second_round, staged
+from tests.e2e.alerts.cluster import Drills
 from tests.e2e.alerts.drill import Drill, Outcome, drilled
 from tests.e2e.alerts.table import table
 from tests.e2e.alerts.watching import Watch
@@ -26,27 +29,27 @@ def watch(context: SuiteContext, api_server: httpx.AsyncClient) -> Watch:
     return Watch(prometheus, receivers)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 async def outcomes(
     context: SuiteContext, kube: Kube, clients: Clients, prometheus: PrometheusMetrics, watch: Watch
-) -> dict[str, Outcome]:
-    """What was seen of each drill, by its alert."""
+) -> AsyncIterator[dict[str, Outcome]]:
+    """What was seen of each drill, by its alert. What the drills put there goes when the last test has looked."""
     found: dict[str, Outcome] = {}
 
     async def one(drill: Drill) -> None:
         found[drill.alert] = await drilled(drill, watch)
 
-    async with anyio.create_task_group() as watching:
-        watching.start_soon(watch.run)
-        stage = await staged(kube, clients, prometheus)
-        try:
-            for drills in (first_round(stage), second_round(stage)):
+    drills = await Drills.made(kube)
+    try:
+        stage = await staged(drills, clients, prometheus)
+        async with anyio.create_task_group() as watching:
+            watching.start_soon(watch.run)
+            for several in (first_round(stage), second_round(stage)):
                 async with anyio.create_task_group() as group:
-                    for drill in drills:
+                    for drill in several:
                         group.start_soon(one, drill)
-        finally:
-            with anyio.CancelScope(shield=True):
-                await stage.drills.gone()
             watching.cancel_scope.cancel()
-    leave_table(context, table(found.values()))
-    return found
+        leave_table(context, table(found.values()))
+        yield found
+    finally:
+        await drills.gone()

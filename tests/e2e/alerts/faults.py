@@ -132,12 +132,9 @@ def consumer_stopped(consumer: StandIn, publisher: StandIn) -> Fault:
     @asynccontextmanager
     async def fault() -> AsyncIterator[None]:
         await consumer.scale(0)
-
-        async def gone() -> None:
-            assert not await consumer.pods(ready=False)
-
-        await eventually(gone, within=30)
-        await publisher.publish(consumer.name, 3)
+        await consumer.gone()
+        statuses = await publisher.publish(consumer.name, 3)
+        assert statuses == [204] * 3, f"the sidecar answered {statuses}"
         yield
         await consumer.scale(1)
 
