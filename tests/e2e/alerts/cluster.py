@@ -11,6 +11,7 @@ from tests.e2e.kube import Kube, is_ready
 from tests.e2e.support import eventually
 
 from sluice.adapters.kubernetes.service_proxy import ServiceProxy
+from sluice.adapters.prometheus.client import PrometheusMetrics
 
 FAULTS = Path(__file__).parents[3] / "k8s-fixtures" / "faults"
 NAMESPACE = "drills"
@@ -112,8 +113,8 @@ class Drills:
             answer = await self.kube.client.patch(path, headers=_MERGE, json=change)
             assert answer.is_success, f"{path}: {answer.text[:500]}"
 
-    async def gone(self) -> None:
-        """Take everything away again: pods first, so that Prometheus sees its targets end."""
+    async def gone(self, prometheus: PrometheusMetrics) -> None:
+        """Take everything away again. Pods first: a target that goes ends its series, a monitor that goes ends none."""
         for node in self.nodes:
             await self.delete("Node", node)
         found = await self.kube.get(f"apis/apps/v1/namespaces/{NAMESPACE}/deployments")
@@ -124,6 +125,8 @@ class Drills:
             pods = await self.kube.get(f"api/v1/namespaces/{NAMESPACE}/pods")
             left = [pod["metadata"]["name"] for pod in pods["items"] if pod["status"]["phase"] == "Running"]
             assert not left, f"still there: {left}"
+            scraped = [one.url for one in await prometheus.targets() if one.labels.get("namespace") == NAMESPACE]
+            assert not scraped, f"still scraped: {scraped}"
 
         await eventually(ended, within=GONE_WITHIN)
         await self.delete("Namespace", NAMESPACE)

@@ -52,4 +52,4 @@ async def outcomes(
         leave_table(context, table(found.values()))
         yield found
     finally:
-        await drills.gone()
+        await drills.gone(prometheus)
