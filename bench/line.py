@@ -3,7 +3,9 @@
 For the changed line also what had to be pushed for it: the layers of its images that no image had before.
 
 With --cold also from nothing, into a cache of its own that is removed afterwards (about half an hour on two cores).
-Works on a copy of the tree, on a cluster of its own name, and removes both. Prints a table of steps a case.
+Runs one small suite, so that it is the line that is timed and not the tests; `--suite` (also several times) asks for
+others. The verdict is then a fail, for the rest is required. Works on a copy of the tree, on a cluster of its own name,
+and removes both. Prints a table of steps a case.
 """
 
 import argparse
@@ -28,8 +30,10 @@ def main() -> None:
     """Run the cases and print what each took."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cold", action="store_true", help="also from an empty cache")
+    parser.add_argument("--suite", action="append", help="run these suites (default: api)")
     parser.add_argument("--port", default="5011", help="port of the benchmark's registry (default 5011)")
     asked = parser.parse_args()
+    suites = [word for suite in asked.suite or ["api"] for word in ("--suite", suite)]
     with tempfile.TemporaryDirectory(prefix="sluice-bench-") as scratch:
         tree = Path(scratch) / "tree"
         skipped = shutil.ignore_patterns(".sluice", ".git", "__pycache__", ".*_cache")
@@ -43,17 +47,17 @@ def main() -> None:
         try:
             if asked.cold:
                 cold = {**environment, "SLUICE_RUN_CACHE": str(Path(scratch) / "cache")}
-                case("cold: empty cache, no cluster", tree, cold, [])
+                case("cold: empty cache, no cluster", tree, cold, suites)
                 subprocess.run([*RUN[:-1], "clean"], cwd=tree, env=cold, check=False)
-            case("caches filled (this run fills them)", tree, environment, [])
-            case("warm: caches filled, no cluster", tree, environment, ["--keep"])
+            case("caches filled (this run fills them)", tree, environment, suites)
+            case("warm: caches filled, no cluster", tree, environment, ["--keep", *suites])
             before = layers(tree)
             changed = tree / CHANGED
             changed.write_text(changed.read_text() + f"\n# {time.time()}\n")
-            case("kept cluster, one line changed in backend", tree, environment, ["--reuse"])
+            case("kept cluster, one line changed in backend", tree, environment, ["--reuse", *suites])
             pushed = {digest: size for digest, size in layers(tree).items() if digest not in before}
             print(f"  pushed: {sum(pushed.values())} bytes in {len(pushed)} layers")
-            case("kept cluster, nothing changed", tree, environment, ["--reuse"])
+            case("kept cluster, nothing changed", tree, environment, ["--reuse", *suites])
         finally:
             subprocess.run([*RUN[:-1], "clean"], cwd=tree, env=environment, check=False)
 
