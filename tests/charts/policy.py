@@ -128,7 +128,8 @@ def _container_rules(container: Mapping[str, Any], *, by_digest: bool) -> Iterat
         missing = {"cpu", "memory"} - set(container.get("resources", {}).get(kind, {}))
         if missing:
             yield "resources", f"no {kind} of {', '.join(sorted(missing))}"
-    if "command" in container:
+    # daprd is started by its path: its own image has no entry point, ours has.
+    if container.get("command") not in (None, ["/daprd"]):
         yield "entrypoint", "command replaces the entrypoint, which from-source and upstream images share"
     arguments = [IMAGE_ARGUMENT.fullmatch(argument) for argument in container.get("args", ())]
     images = [container["image"], *(match["image"] for match in arguments if match)]
