@@ -27,6 +27,10 @@ FIXTURE_EXCEPTIONS: Mapping[tuple[str, str], str] = {
     ("alert-receivers", "entrypoint"): "a script of ours in a service's image, for the Python that is in it",
     ("faults", "entrypoint"): "a script of ours in a service's image, for the Python that is in it",
 }
+# What a container runs where it is not its image's entry point, by its name.
+COMMANDS: Mapping[str, list[str]] = {
+    "daprd": ["/daprd"],  # upstream's image has no entry point, ours from source has
+}
 BY_DIGEST = re.compile(r"[^@\s]+@sha256:[0-9a-f]{64}")
 IMAGE_ARGUMENT = re.compile(r"--prometheus-config-reloader=(?P<image>.*)")
 PROBES = ("startupProbe", "readinessProbe", "livenessProbe")
@@ -128,8 +132,7 @@ def _container_rules(container: Mapping[str, Any], *, by_digest: bool) -> Iterat
         missing = {"cpu", "memory"} - set(container.get("resources", {}).get(kind, {}))
         if missing:
             yield "resources", f"no {kind} of {', '.join(sorted(missing))}"
-    # daprd is started by its path: its own image has no entry point, ours has.
-    if container.get("command") not in (None, ["/daprd"]):
+    if container.get("command") != COMMANDS.get(container.get("name", "")):
         yield "entrypoint", "command replaces the entrypoint, which from-source and upstream images share"
     arguments = [IMAGE_ARGUMENT.fullmatch(argument) for argument in container.get("args", ())]
     images = [container["image"], *(match["image"] for match in arguments if match)]

@@ -55,8 +55,11 @@ class Kube:
     async def scale(self, service: str, replicas: int) -> None:
         """Set a Deployment's number of pods."""
         path = f"apis/apps/v1/namespaces/{self.namespace}/deployments/{service}/scale"
-        body = {"spec": {"replicas": replicas}}
-        _shown(await self.client.patch(path, json=body, headers={"Content-Type": _MERGE}))
+        await self.patch(path, {"spec": {"replicas": replicas}})
+
+    async def patch(self, path: str, change: dict[str, Any]) -> None:
+        """Change an object by its path below the API server, by a merge patch (RFC 7386)."""
+        _shown(await self.client.patch(path, json=change, headers={"Content-Type": _MERGE}))
 
     async def delete(self, pod: str, *, grace_seconds: int | None = None) -> None:
         """Delete a pod; with 0 it is killed, and its processes get no time to finish anything."""

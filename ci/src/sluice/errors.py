@@ -40,6 +40,13 @@ class SluiceError(Exception):
         return "\n".join(lines)
 
 
+def in_a_line(error: Exception) -> str:
+    """Return what failed and what was seen, for a place that has room for no more."""
+    if isinstance(error, SluiceError):
+        return ": ".join(filter(None, (error.failed, error.seen)))
+    return f"{type(error).__name__}: {error}"
+
+
 class _Mistakes(SluiceError):
     """Several mistakes of one file, told together."""
 

@@ -6,6 +6,8 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import httpx
+
 from sluice.adapters.kubernetes.connection import connect
 from sluice.adapters.kubernetes.service_proxy import ServiceProxy
 from sluice.adapters.kubernetes.workloads import ApiWorkloads
@@ -73,14 +75,13 @@ class Judge:
         """
         if not self._kubeconfig.exists():
             return
-        spaces = self._settings.namespaces
         try:
             async with connect(self._kubeconfig) as client:
                 found = await collect_dashboards.collect_dashboards(
                     load_dashboards(self._dashboards),
-                    metrics=PrometheusMetrics(ServiceProxy(client, spaces.monitoring, "prometheus", 9090)),
-                    logs=LokiLogs(ServiceProxy(client, spaces.logging, "loki", 3100)),
-                    namespace=spaces.services,
+                    metrics=self._metrics(client),
+                    logs=self._logs(client),
+                    namespace=self._settings.namespaces.services,
                     start=results.started if results else self._run.started,
                     end=time.time(),
                     deadline_seconds=self._settings.deadlines.evidence * 0.8,
@@ -102,7 +103,6 @@ class Judge:
         failures: Sequence[str],
     ) -> Evidence:
         """Everything that was measured, written as evidence.json."""
-        spaces = self._settings.namespaces
         results = await self._settled(results)
         facts = collect_evidence.RunFacts(
             run_id=self._run.id,
@@ -122,7 +122,7 @@ class Judge:
             collect_evidence.collect_evidence,
             facts,
             policy=self._policy,
-            namespace=spaces.services,
+            namespace=self._settings.namespaces.services,
             evidence_dir=self._run.folder,
             ended=time.time(),
             deadline_seconds=self._settings.deadlines.evidence * 0.8,
@@ -132,9 +132,7 @@ class Judge:
             evidence = await collect(metrics=None, logs=None)
         else:
             async with connect(self._kubeconfig) as client:
-                metrics = PrometheusMetrics(ServiceProxy(client, spaces.monitoring, "prometheus", 9090))
-                logs = LokiLogs(ServiceProxy(client, spaces.logging, "loki", 3100))
-                evidence = await collect(metrics=metrics, logs=logs)
+                evidence = await collect(metrics=self._metrics(client), logs=self._logs(client))
         (self._run.folder / "evidence.json").write_bytes(dump(evidence))
         return evidence
 
@@ -143,14 +141,19 @@ class Judge:
         if results is None or not self._kubeconfig.exists():
             return results
         async with connect(self._kubeconfig) as client:
-            metrics = PrometheusMetrics(ServiceProxy(client, self._settings.namespaces.monitoring, "prometheus", 9090))
             ended = await collect_evidence.settled(
-                metrics,
+                self._metrics(client),
                 since=results.ended,
                 namespace=self._settings.namespaces.services,
                 deadline_seconds=_SETTLE_SECONDS,
             )
         return replace(results, ended=ended)
+
+    def _metrics(self, client: httpx.AsyncClient) -> PrometheusMetrics:
+        return PrometheusMetrics(ServiceProxy(client, self._settings.namespaces.monitoring, "prometheus", 9090))
+
+    def _logs(self, client: httpx.AsyncClient) -> LokiLogs:
+        return LokiLogs(ServiceProxy(client, self._settings.namespaces.logging, "loki", 3100))
 
     def write_report(self, evidence: Evidence, verdict: Verdict) -> None:
         """verdict.json, report.html and a page a dashboard beside the evidence."""

@@ -28,7 +28,6 @@ _PATHS = {
     "Job": "apis/batch/v1/namespaces/{}/jobs",
     "ServiceMonitor": "apis/monitoring.coreos.com/v1/namespaces/{}/servicemonitors",
 }
-_MERGE = {"Content-Type": "application/merge-patch+json"}
 _APPLY = {"Content-Type": "application/apply-patch+yaml"}
 
 
@@ -61,9 +60,8 @@ class Drills:
         assert answer.is_success, f"{place}: {answer.text[:500]}"
 
     async def patch(self, kind: str, name: str, change: dict[str, Any]) -> None:
-        """Change an object (RFC 7386)."""
-        answer = await self.kube.client.patch(self.place(kind, name), headers=_MERGE, json=change)
-        assert answer.is_success, f"{kind} {name}: {answer.text[:500]}"
+        """Change an object."""
+        await self.kube.patch(self.place(kind, name), change)
 
     async def delete(self, kind: str, name: str) -> None:
         """Delete an object, and what hangs on it, if it is there."""
@@ -109,9 +107,7 @@ class Drills:
         for pod in pods["items"]:
             about = pod["metadata"]
             path = f"api/v1/namespaces/{about['namespace']}/pods/{about['name']}"
-            change = {"metadata": {"annotations": {"sluice.dev/drills": str(time.time())}}}
-            answer = await self.kube.client.patch(path, headers=_MERGE, json=change)
-            assert answer.is_success, f"{path}: {answer.text[:500]}"
+            await self.kube.patch(path, {"metadata": {"annotations": {"sluice.dev/drills": str(time.time())}}})
 
     async def gone(self, prometheus: PrometheusMetrics) -> None:
         """Take everything away again. Pods first: a target that goes ends its series, a monitor that goes ends none."""
@@ -191,14 +187,11 @@ class StandIn:
 
     async def restart(self, **state: Any) -> None:
         """Replace its pods by ones that start with another state."""
-        for manifest in manifests("stand-in.yaml", self.name):
-            if manifest["kind"] == "Deployment":
-                found = await self.drills.kube.get(self.drills.place("Deployment", self.name))
-                (container,) = found["spec"]["template"]["spec"]["containers"]
-                container["env"][1]["value"] = json.dumps(state)
-                await self.drills.patch(
-                    "Deployment", self.name, {"spec": {"template": {"spec": {"containers": [container]}}}}
-                )
+        found = await self.drills.kube.get(self.drills.place("Deployment", self.name))
+        (container,) = found["spec"]["template"]["spec"]["containers"]
+        container["env"][1]["value"] = json.dumps(state)
+        change = {"spec": {"template": {"spec": {"containers": [container]}}}}
+        await self.drills.patch("Deployment", self.name, change)
 
     async def end(self) -> None:
         """Take it away."""

@@ -9,7 +9,7 @@ import anyio
 
 from sluice.dashboards import Dashboard, DashboardData, Panel, PanelData, Query, fill, legend
 from sluice.domain import Series
-from sluice.errors import SluiceError
+from sluice.errors import in_a_line
 from sluice.ports import Logs, Metrics
 
 KEPT_SERIES = 8  # as many as can be told apart
@@ -87,10 +87,8 @@ async def _panel(
                 lines += [mask(line)[:_LINE_CHARS] for line in await _newest(logs, text, board)]
             else:
                 series += await _series(board, query, text, metrics, logs, mask)
-        except SluiceError as error:
-            errors.append(": ".join(filter(None, (error.failed, error.seen))))
         except Exception as error:  # noqa: BLE001 - a panel that is not drawn stops nobody
-            errors.append(f"{type(error).__name__}: {error}")
+            errors.append(in_a_line(error))
     # The series that a reader has to see are those nearest to the limits.
     most = KEPT_SERIES if panel.kind == "timeseries" else KEPT_NUMBERS
     kept = sorted(series, key=partial(_badness, falling=panel.falling), reverse=True)[:most]

@@ -23,7 +23,7 @@ from sluice.domain import (
     SuiteTable,
     load,
 )
-from sluice.errors import SluiceError
+from sluice.errors import SluiceError, in_a_line
 from sluice.masking import masker
 from sluice.policy import Objective, Policy, expand
 from sluice.ports import Logs, Metrics
@@ -210,10 +210,8 @@ async def _tried(asked: Awaitable[tuple[Series, ...]]) -> tuple[tuple[Series, ..
     """The answer, or no answer and why."""
     try:
         return await asked, ""
-    except SluiceError as error:
-        return (), ": ".join(filter(None, (error.failed, error.seen)))
     except Exception as error:  # noqa: BLE001 - whatever goes wrong while asking fails an objective, not the run
-        return (), f"{type(error).__name__}: {error}"
+        return (), in_a_line(error)
 
 
 def _tables(evidence_dir: Path, say: Callable[[str], None]) -> Iterator[SuiteTable]:

@@ -18,10 +18,15 @@ async def install_fixture(installer: Installer, fixture: Fixture, namespace: str
     """
     for secret in (fixture.name, f"{fixture.name}-monitoring"):
         await installer.manifests.ensure_secret(secret, namespace, {"password": _password()})
+    await put(installer, fixture.name, namespace, images)
+
+
+async def put(installer: Installer, name: str, namespace: str, images: Mapping[str, Image]) -> None:
+    """Put a folder of k8s-fixtures on the cluster; returns when what runs of it is up."""
     applied = await installer.manifests.apply_fixture(
-        installer.root / FIXTURES / fixture.name, images, namespace, label=(APPLIED, fixture.name)
+        installer.root / FIXTURES / name, images, namespace, label=(APPLIED, name)
     )
-    await _wait(installer, namespace, applied, fixture.name)
+    await _wait(installer, namespace, applied, name)
 
 
 async def provide(

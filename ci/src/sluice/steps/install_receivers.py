@@ -4,8 +4,7 @@ import secrets
 
 from sluice.domain import Image
 from sluice.steps.install_charts import Installer
-from sluice.steps.install_fixtures import APPLIED
-from sluice.steps.resolve_source import FIXTURES
+from sluice.steps.install_fixtures import put
 
 NAME = "alert-receivers"
 PORT = 8080
@@ -22,8 +21,4 @@ async def install_receivers_secrets(installer: Installer, namespace: str) -> Non
 
 async def install_receivers(installer: Installer, namespace: str, image: Image) -> None:
     """Put the receivers on the cluster, from a service's image; returns when they are up."""
-    folder = installer.root / FIXTURES / NAME
-    images, label = {"service": image}, (APPLIED, NAME)
-    applied = await installer.manifests.apply_fixture(folder, images, namespace, label=label)
-    expect = [f"{namespace}/{workload}" for workload in applied]
-    await installer.rolled_out(namespace, expect=expect, selector=f"{APPLIED}={NAME}")
+    await put(installer, NAME, namespace, {"service": image})
