@@ -1,42 +1,32 @@
 """The command line. Every command says what went wrong in one place, without a traceback."""
 
-import sys
-from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal, NoReturn
+from typing import Annotated
 
-import anyio
 import typer
-from rich.console import Console
 
 from sluice import doctor as host_doctor
 from sluice.adapters.dagger_engine import session
 from sluice.adapters.progress import shown_progress
 from sluice.bootstrap import Options, Toolbox, kubeconfig
-from sluice.domain import Evidence, Verdict, dump, load
+from sluice.domain import Evidence, Verdict, load
 from sluice.entrypoints import dagger_run
-from sluice.errors import SettingsError, SluiceError
+from sluice.entrypoints.console import Mode, err, finish, home, out, root, settings_of, shown
+from sluice.entrypoints.gate_command import gate
+from sluice.errors import SettingsError
 from sluice.housekeeping import clean as remove_ours
 from sluice.pipeline import e2e as whole_line
-from sluice.pipeline import leaves
-from sluice.policy import load_policy
 from sluice.report.terminal import components_table, steps_table, verdict_table
 from sluice.run import Run
-from sluice.settings import Settings, load_settings
+from sluice.settings import Settings
 from sluice.slo import files as slo_files
-from sluice.steps.evaluate_gate import evaluate_gate
 from sluice.supply import maven
 from sluice.supply import tools as test_tools
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="markdown"
 )
-_WIDE = 150  # where the output is no terminal: a log, which scrolls sideways
-_out = Console(width=None if sys.stdout.isatty() else _WIDE, soft_wrap=True)
-_err = Console(width=None if sys.stderr.isatty() else _WIDE, soft_wrap=True, stderr=True)
-
-Mode = Literal["auto", "upstream", "source"]
 SupplyMode = Annotated[
     Mode | None,
     typer.Option("--supply", help="where components come from: **auto** asks upstream and else builds from source"),
@@ -71,7 +61,7 @@ def e2e(
     A first run builds every component, about half an hour on two cores; later runs take a few minutes.
     The evidence is one folder below .sluice/runs, .sluice/latest is the newest; open its report.html.
     """
-    settings = _settings(supply, runtime)
+    settings = settings_of(supply, runtime)
     options = Options(keep=keep or reuse, reuse=reuse, may_install=not no_install, suites=tuple(suite or ()))
 
     async def work() -> int:
@@ -81,23 +71,23 @@ def e2e(
         folder = await line(settings, options)
         evidence, verdict = load(Evidence, folder / "evidence.json"), load(Verdict, folder / "verdict.json")
         for table in (components_table(evidence), steps_table(evidence), verdict_table(verdict)):
-            _out.print(table)
+            out.print(table)
         for failure in evidence.failures:
-            _err.print(f"\n✗ {failure}", markup=False, highlight=False)
-        _out.print(f"\n{verdict.level.upper()}  score {verdict.score:.0f} of 100", highlight=False)
-        _out.print(f"evidence: {_shown(folder)}   report: {_shown(folder / 'report.html')}", highlight=False)
+            err.print(f"\n✗ {failure}", markup=False, highlight=False)
+        out.print(f"\n{verdict.level.upper()}  score {verdict.score:.0f} of 100", highlight=False)
+        out.print(f"evidence: {shown(folder)}   report: {shown(folder / 'report.html')}", highlight=False)
         if options.keep and line is _line_here:
-            _out.print(f"the cluster is kept: kubectl --kubeconfig {kubeconfig(settings)} get pods -A", highlight=False)
+            out.print(f"the cluster is kept: kubectl --kubeconfig {kubeconfig(settings)} get pods -A", highlight=False)
         return 1 if verdict.level == "fail" else 0
 
-    _finish(work)
+    finish(work)
 
 
 async def _line_here(settings: Settings, options: Options) -> Path:
     """Run the line with this host's container engine; returns the run's folder."""
-    with shown_progress(_err) as progress:
-        run = Run(_home(settings), progress)
-        tools = Toolbox(_root(), settings, run, options)
+    with shown_progress(err) as progress:
+        run = Run(home(settings), progress)
+        tools = Toolbox(root(), settings, run, options)
         await tools.check_host()
         await whole_line(run, tools)
     return run.folder
@@ -113,12 +103,12 @@ async def _line_in_engine(settings: Settings, options: Options) -> Path:
             next_command="./nox -s e2e -- --runtime docker --keep",
         )
     return await dagger_run.e2e(
-        _root(),
-        _home(settings),
+        root(),
+        home(settings),
         suites=options.suites,
         supply=settings.supply.mode,
         offline=Path(settings.run.offline) if settings.run.offline else None,
-        say=lambda text: _err.print(f"  {text}", markup=False, highlight=False),
+        say=lambda text: err.print(f"  {text}", markup=False, highlight=False),
     )
 
 
@@ -136,17 +126,17 @@ def supply(
     no_install: NoInstall = False,
 ) -> None:
     """Obtain components ahead of time, or list them: name, version, how obtained, size, seconds."""
-    settings = _settings(supply, None)
+    settings = settings_of(supply)
 
     async def work() -> int:
-        with shown_progress(_err) as progress:
+        with shown_progress(err) as progress:
             # Beside the runs: what it leaves is logs, and no evidence to compare or to judge.
-            run = Run(_home(settings) / "supply", progress)
+            run = Run(home(settings) / "supply", progress)
             if lock_jars:
                 say = partial(progress.update, f"jars of {lock_jars}")
-                _out.print(_shown(await maven.refresh_lock(lock_jars, settings.cache, run.logs / "mvn.log", say)))
+                out.print(shown(await maven.refresh_lock(lock_jars, settings.cache, run.logs / "mvn.log", say)))
                 return 0
-            box = Toolbox(_root(), settings, run, Options(may_install=not no_install))
+            box = Toolbox(root(), settings, run, Options(may_install=not no_install))
             if not list_:
                 box.check_disk()
                 wanted = test_tools.NAMES if tools else tuple(names or box.everything())
@@ -155,27 +145,13 @@ def supply(
                 if tools:
                     test_tools.lay_out({component.name: component for component in found}, tools)
         if not tools:
-            _out.print(components_table(tuple(box.supply.cached() if list_ else box.supply.obtained)))
+            out.print(components_table(tuple(box.supply.cached() if list_ else box.supply.obtained)))
         return 0
 
-    _finish(work)
+    finish(work)
 
 
-@app.command()
-def gate(
-    evidence: Annotated[Path, typer.Option("--evidence", help="the folder of a run")] = Path(".sluice/latest"),
-    policy: Annotated[Path, typer.Option("--policy", help="the objectives to judge by")] = Path("release/policy.toml"),
-) -> None:
-    """Judge a run's evidence again. Reads files only: same evidence and policy, same verdict."""
-
-    async def work() -> int:
-        verdict = evaluate_gate(load_policy(policy), load(Evidence, evidence / "evidence.json"))
-        (evidence / "verdict.json").write_bytes(dump(verdict))
-        _out.print(verdict_table(verdict))
-        _out.print(f"\n{verdict.level.upper()}  score {verdict.score:.0f} of 100", highlight=False)
-        return 1 if verdict.level == "fail" else 0
-
-    _finish(work)
+app.command()(gate)
 
 
 @app.command()
@@ -186,15 +162,15 @@ def slo(
 
     async def work() -> int:
         if check:
-            _out.print(f"{slo_files.check(_root())} files are as services/*/slo.yaml says", highlight=False)
+            out.print(f"{slo_files.check(root())} files are as services/*/slo.yaml says", highlight=False)
             return 0
-        changed = slo_files.write(_root())
+        changed = slo_files.write(root())
         for path in changed:
-            _out.print(str(path), highlight=False)
-        _out.print(f"{len(changed)} files changed", highlight=False)
+            out.print(str(path), highlight=False)
+        out.print(f"{len(changed)} files changed", highlight=False)
         return 0
 
-    _finish(work)
+    finish(work)
 
 
 @app.command()
@@ -202,11 +178,11 @@ def doctor() -> None:
     """What this host has and lacks, each line with its cure. Exit status 1 where a run could not go."""
 
     async def work() -> int:
-        findings = await host_doctor.examine(_settings(None, None))
-        _out.print(host_doctor.table(findings))
+        findings = await host_doctor.examine(settings_of())
+        out.print(host_doctor.table(findings))
         return 1 if any(finding.state == "lacks" for finding in findings) else 0
 
-    _finish(work)
+    finish(work)
 
 
 @app.command()
@@ -218,71 +194,13 @@ def clean(
     """Remove what Sluice made on this host: its cluster, its registry, its engine. Nothing else is touched."""
 
     async def work() -> int:
-        for line in await remove_ours(_settings(None, None), _root(), with_cache=cache):
-            _out.print(line, highlight=False)
+        for line in await remove_ours(settings_of(), root(), with_cache=cache):
+            out.print(line, highlight=False)
         return 0
 
-    _finish(work)
+    finish(work)
 
 
 def main() -> None:
     """Entry point of `python -m sluice`."""
     app()
-
-
-def _root() -> Path:
-    return Path.cwd()
-
-
-def _home(settings: Settings) -> Path:
-    return _root() / settings.run.folder
-
-
-def _settings(supply: Mode | None, runtime: str | None) -> Settings:
-    try:
-        settings = load_settings(_root())
-        if supply:
-            settings = settings.model_copy(update={"supply": settings.supply.model_copy(update={"mode": supply})})
-        if runtime:
-            if runtime not in ("auto", "docker", "dagger"):
-                raise SettingsError(
-                    "the command line",
-                    [f"--runtime {runtime}: no such runtime"],
-                    expected="auto, docker or dagger",
-                    next_command="./nox -s e2e -- --help",
-                )
-            settings = settings.model_copy(update={"run": settings.run.model_copy(update={"runtime": runtime})})
-    except SluiceError as error:
-        _fail([error])
-    return settings
-
-
-def _finish(work: Callable[[], Awaitable[int]]) -> NoReturn:
-    """Run a command to its exit status; what was raised on purpose is shown as it is."""
-    status = 2
-    try:
-        status = anyio.run(work)
-    except* SluiceError as group:
-        _show(leaves(group))
-    except* OSError as group:
-        for error in leaves(group):
-            _err.print(f"\n✗ {error.filename or 'this host'}: {error.strerror}", markup=False, highlight=False)
-        _err.print("  next:     ./nox -s doctor", markup=False, highlight=False)
-    except* KeyboardInterrupt:
-        _err.print("stopped")
-        status = 130
-    sys.exit(status)
-
-
-def _show(errors: list[SluiceError]) -> None:
-    for error in errors:
-        _err.print(f"\n✗ {error}", markup=False, highlight=False)
-
-
-def _fail(errors: list[SluiceError]) -> NoReturn:
-    _show(errors)
-    sys.exit(2)
-
-
-def _shown(path: Path) -> str:
-    return str(path.relative_to(_root())) if path.is_relative_to(_root()) else str(path)
