@@ -8,7 +8,7 @@ import httpx
 import pytest
 from tests.e2e.kube import Kube
 from tests.e2e.sockets import Sockets
-from tests.e2e.support import Backend, Client, Clients
+from tests.e2e.support import Backend, Client, Clients, trace_of
 from tests.e2e.users import Signer, new_user
 
 from sluice.adapters.kubernetes.connection import connect, websocket_access
@@ -117,7 +117,7 @@ def backend_proxy(clients: Clients) -> ServiceProxy:
 
 @pytest.fixture
 def note_request(request: pytest.FixtureRequest) -> Callable[[str], None]:
-    """Note a request's id with the test that is running: in JUnit, and in the record that survives a kill."""
+    """Note a request's id, and so its trace, with the test that is running: in JUnit, and in the record."""
     recorder = request.config.pluginmanager.get_plugin(RECORDER)
     test = request.node
 
@@ -125,6 +125,7 @@ def note_request(request: pytest.FixtureRequest) -> Callable[[str], None]:
         test.user_properties.append(("request_id", request_id))
         if recorder:
             recorder.request(test.nodeid, request_id)
+            recorder.trace(test.nodeid, trace_of(request_id))
 
     return note
 

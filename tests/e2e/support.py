@@ -1,5 +1,7 @@
 """What the suites share: waiting with a last cause, the services' clients, PromQL to one number."""
 
+import re
+import secrets
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
@@ -47,7 +49,7 @@ async def eventually(check: Callable[[], Awaitable[T]], *, within: float, every:
 
 @dataclass(frozen=True)
 class Client:
-    """A service as one user: every request carries the user's token and an id of its own, which is noted.
+    """A service as one user: every request carries the user's token, and an id and a trace of its own, which are noted.
 
     The token goes by X-Forwarded-Access-Token: the API server keeps Authorization for itself.
     """
@@ -78,9 +80,11 @@ class Client:
         anonymous: bool = False,
     ) -> httpx.Response:
         """Send one request, `anonymous` without a user."""
-        request_id = f"e2e-{uuid.uuid4()}"
+        trace = trace_in(headers or {}) or uuid.uuid4().hex
+        request_id = f"e2e-{uuid.UUID(trace)}"  # one number for both: whoever has the one has the other
         self.note(request_id)
-        stamped = {"X-Request-ID": request_id} | ({} if anonymous else self.headers())
+        ids = {"X-Request-ID": request_id, "traceparent": f"00-{trace}-{secrets.token_hex(8)}-01"}
+        stamped = ids | ({} if anonymous else self.headers())
         return await self.proxy.request(
             method, path, params=params, headers={**stamped, **(headers or {})}, json=json, content=content
         )
@@ -130,6 +134,17 @@ class Clients:
     def backend(self, user: str, note: Callable[[str], None]) -> Backend:
         """The backend as a user."""
         return Backend(self.proxies["backend"], self.signer, user, note)
+
+
+def trace_in(headers: Mapping[str, str]) -> str:
+    """The trace id of a W3C traceparent that a test sends itself; empty where it sends none."""
+    found = re.fullmatch(r"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}", headers.get("traceparent", ""))
+    return found[1] if found else ""
+
+
+def trace_of(request_id: str) -> str:
+    """The trace id of a request that a client made, from the id of the request."""
+    return uuid.UUID(request_id.removeprefix("e2e-")).hex
 
 
 def shown(response: httpx.Response, status: int) -> dict[str, Any]:

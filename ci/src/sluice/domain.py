@@ -127,7 +127,10 @@ class Installation:
 
 @dataclass(frozen=True)
 class TestResult:
-    """One test of a suite, with its window."""
+    """One test of a suite, with its window.
+
+    `bundle` is the folder of what was gathered about a failed one, relative to the run.
+    """
 
     __test__ = False
 
@@ -138,6 +141,8 @@ class TestResult:
     seconds: float
     message: str = ""
     request_ids: tuple[str, ...] = ()
+    trace_ids: tuple[str, ...] = ()
+    bundle: str = ""
 
 
 @dataclass(frozen=True)
@@ -207,7 +212,7 @@ class SuiteTable:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What a run measured. The gate reads this and never the cluster."""
+    """What a run measured. The gate reads this and never the cluster. `cut` says what the files leave out."""
 
     schema: str
     run_id: str
@@ -227,6 +232,7 @@ class Evidence:
     failures: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     tables: tuple[SuiteTable, ...] = ()
+    cut: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -79,6 +79,18 @@ class LogTail:
     cut_bytes: int = 0
 
 
+@dataclass(frozen=True)
+class Sidecar:
+    """What a Dapr sidecar says of itself now; `error` where it did not answer."""
+
+    pod: str
+    app: str = ""
+    version: str = ""
+    components: tuple[str, ...] = ()
+    subscriptions: tuple[str, ...] = ()
+    error: str = ""
+
+
 class ImageBuilder(Protocol):
     """Knows how to turn a staged context with a Dockerfile into an image in a registry."""
 
@@ -141,6 +153,18 @@ class Workloads(Protocol):
         max_bytes: int,
     ) -> LogTail:
         """The last lines of a container, or of the instance before it; at most `max_bytes` of them."""
+        ...
+
+
+class Inspection(Workloads, Protocol):
+    """Knows how to look closer, for somebody who was not there; raises ClusterError as `Workloads` does."""
+
+    async def describe(self, namespace: str, pod: str) -> str:
+        """A pod as YAML: conditions, states, images, limits, probes. No environment: secrets travel in it."""
+        ...
+
+    async def sidecars(self, namespace: str) -> tuple[Sidecar, ...]:
+        """What each Dapr sidecar of a namespace has loaded and is subscribed to."""
         ...
 
 

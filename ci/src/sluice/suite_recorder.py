@@ -6,13 +6,16 @@ One JSON object a line, in the file that the environment variable SLUICE_E2E_RES
     {"event": "broken",    "test": id, "message": …}                      a file that cannot be collected
     {"event": "started",   "test": id, "at": seconds since the epoch}
     {"event": "request",   "test": id, "request_id": …}
-    {"event": "finished",  "test": id, "seconds": …, "outcome": …, "message": …}
+    {"event": "trace",     "test": id, "trace_id": …}                     W3C Trace Context, 32 hexadecimal digits
+    {"event": "finished",  "test": id, "seconds": …, "outcome": …, "message": …, "report": …}
 
+`report`, of a test that did not pass, is all that pytest has to say of it: traceback, output, log.
 `steps/run_suites.py` loads it with `-p sluice.suite_recorder` and reads the file.
 """
 
 import json
 import os
+import re
 import time
 from pathlib import Path
 
@@ -23,6 +26,7 @@ from sluice.domain import Outcome
 RESULTS_VARIABLE = "SLUICE_E2E_RESULTS"
 RECORDER = "sluice-recorder"
 _MESSAGE_LIMIT = 4_000
+_REPORT_LIMIT = 40_000
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -40,15 +44,20 @@ class Recorder:
         self._started = 0.0
         self._outcome: Outcome = "passed"
         self._message = ""
+        self._report = ""
 
     def request(self, test: str, request_id: str) -> None:
         """Note the id of a request that a test makes."""
         self._write(event="request", test=test, request_id=request_id)
 
+    def trace(self, test: str, trace_id: str) -> None:
+        """Note the id of a trace that a test begins."""
+        self._write(event="trace", test=test, trace_id=trace_id)
+
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Note what cannot be collected."""
         if report.failed:
-            message = report.longreprtext[-_MESSAGE_LIMIT:]
+            message = _end(report.longreprtext, _MESSAGE_LIMIT)
             self._write(event="broken", test=report.nodeid or "collection", message=message)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
@@ -57,7 +66,7 @@ class Recorder:
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         """A test starts: its window opens."""
-        self._started, self._outcome, self._message = time.time(), "passed", ""
+        self._started, self._outcome, self._message, self._report = time.time(), "passed", "", ""
         self._write(event="started", test=nodeid, at=self._started)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -68,6 +77,7 @@ class Recorder:
             self._outcome = "skipped"
         else:
             self._outcome = "failed" if report.when == "call" else "error"
+            self._report = _report(report)
         self._message = _message(report)
 
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
@@ -78,6 +88,7 @@ class Recorder:
             seconds=round(time.time() - self._started, 3),
             outcome=self._outcome,
             message=self._message,
+            report=self._report,
         )
 
     def _write(self, **event: object) -> None:
@@ -89,9 +100,26 @@ class Recorder:
 def _message(report: pytest.TestReport) -> str:
     """What failed; where there are several (an exception group), the end of the traceback says it best."""
     if isinstance(report.longrepr, tuple):
-        return str(report.longrepr[2])[:_MESSAGE_LIMIT]  # a skip: path, line, reason
+        return _beginning(str(report.longrepr[2]), _MESSAGE_LIMIT)  # a skip: path, line, reason
     crash = getattr(report.longrepr, "reprcrash", None)
     text = report.longreprtext
     if crash is None or "ExceptionGroup" in crash.message:
-        return text[-_MESSAGE_LIMIT:]
-    return f"{crash.message}\nat {crash.path}:{crash.lineno}"[:_MESSAGE_LIMIT]
+        return _end(text, _MESSAGE_LIMIT)
+    return f"{_beginning(crash.message, _MESSAGE_LIMIT)}\nat {crash.path}:{crash.lineno}"
+
+
+def _report(report: pytest.TestReport) -> str:
+    """The traceback, and what the test printed and logged; the end of it, for there the cause stands."""
+    sections = [f"\n--- {title} ---\n{text}" for title, text in report.sections]
+    return _end("\n".join([report.longreprtext, *sections]), _REPORT_LIMIT)
+
+
+# Cut between words: half of a secret would not be known for one by whoever masks it.
+
+
+def _beginning(text: str, limit: int) -> str:
+    return text if len(text) <= limit else re.sub(r"\S*\Z", "", text[:limit]) + "[cut]"
+
+
+def _end(text: str, limit: int) -> str:
+    return text if len(text) <= limit else "[cut]" + re.sub(r"\A\S*", "", text[-limit:])

@@ -89,7 +89,7 @@ async def run_suites(
         argv, root, _environment(context_file, record), evidence_dir / "suites.log", deadline_seconds, on_line
     )
     ended = time.time()
-    tests = tuple(_results(record, suites, _reason(status, deadline_seconds), tail, ended))
+    tests = tuple(results_of(record, suites, _reason(status, deadline_seconds), tail, ended))
     if not junit.exists():  # pytest writes it at its very end
         junit.write_bytes(_junit(tests))
     return SuiteResults(started=started, ended=ended, tests=tests, exit_status=status)
@@ -194,13 +194,17 @@ def _reason(status: int, deadline_seconds: float) -> str:
     return f"the suites' process ended with exit status {status}"
 
 
-def _results(record: Path, suites: Sequence[str], reason: str, tail: str, ended: float) -> Iterator[TestResult]:
-    """Every test in the order it was collected or met; what has no end gets `reason` as its message."""
+def results_of(record: Path, suites: Sequence[str], reason: str, tail: str, ended: float) -> Iterator[TestResult]:
+    """Every test in the order it was collected or met; what has no end gets `reason` as its message.
+
+    `tail` is what the suites said last, `ended` when they did (seconds since the epoch).
+    """
     collected: list[str] = []
     broken: dict[str, str] = {}
     started: dict[str, float] = {}
     finished: dict[str, dict[str, Any]] = {}
     requests: dict[str, list[str]] = {}
+    traces: dict[str, list[str]] = {}
     for event in _events(record):
         match event["event"]:
             case "collected":
@@ -211,6 +215,8 @@ def _results(record: Path, suites: Sequence[str], reason: str, tail: str, ended:
                 started[event["test"]] = event["at"]
             case "request":
                 requests.setdefault(event["test"], []).append(event["request_id"])
+            case "trace":
+                traces.setdefault(event["test"], []).append(event["trace_id"])
             case "finished":
                 finished[event["test"]] = event
     for test, message in broken.items():
@@ -227,6 +233,7 @@ def _results(record: Path, suites: Sequence[str], reason: str, tail: str, ended:
             seconds=end["seconds"] if end else round(ended - at, 3),
             message=end["message"] if end else said,
             request_ids=tuple(requests.get(test, ())),
+            trace_ids=tuple(dict.fromkeys(traces.get(test, ()))),
         )
     met = {_suite(test) for test in (*collected, *broken)}
     for suite in suites:

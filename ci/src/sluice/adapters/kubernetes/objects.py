@@ -1,12 +1,16 @@
 """Kubernetes objects, as the API writes them, into the values of ports.py."""
 
-from collections.abc import Mapping
+import base64
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, Literal
 
 from sluice.ports import ClusterEvent, ContainerState, PodState, Rollout
 
 Object = Mapping[str, Any]
+_SHORTEST_SECRET = 8
 _KINDS = {"deployment": "Deployment", "statefulset": "StatefulSet", "daemonset": "DaemonSet", "job": "Job"}
 
 
@@ -82,6 +86,17 @@ def event(item: Object) -> ClusterEvent:
         message=item.get("message") or "",
         count=int(series.get("count") or item.get("count") or 1),
     )
+
+
+def secret_values(item: Object) -> Iterator[str]:
+    """The texts of a Secret that are long enough to be no ordinary word; of a JSON Web Key also its private part."""
+    for data in (item.get("data") or {}).values():
+        with suppress(ValueError):  # what is no text stands in no log
+            value = base64.b64decode(data).decode().strip()
+            if len(value) >= _SHORTEST_SECRET:
+                yield value
+                with suppress(ValueError, AttributeError, KeyError):
+                    yield str(json.loads(value)["d"])
 
 
 def rollout(kind: str, item: Object) -> Rollout:

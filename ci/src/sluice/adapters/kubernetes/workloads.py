@@ -1,6 +1,7 @@
-"""Reads of what runs in a cluster: pods, events, rollouts, logs."""
+"""Reads of what runs in a cluster: pods, events, rollouts, logs, and a closer look at them."""
 
 from collections import deque
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -8,7 +9,8 @@ import httpx
 
 from sluice.adapters.kubernetes import objects
 from sluice.adapters.kubernetes.answers import refused, unreachable
-from sluice.ports import ClusterEvent, LogTail, PodState, Rollout
+from sluice.adapters.kubernetes.inspection import ask_sidecar, describe, sidecar_port
+from sluice.ports import ClusterEvent, LogTail, PodState, Rollout, Sidecar
 
 _PAGE = "500"
 _ROLLOUT_KINDS = {
@@ -20,7 +22,7 @@ _ROLLOUT_KINDS = {
 
 
 class ApiWorkloads:
-    """Implements ports.Workloads over a client of `connection.connect`."""
+    """Implements ports.Inspection over a client of `connection.connect`."""
 
     def __init__(self, client: httpx.AsyncClient) -> None:
         self._client = client
@@ -77,6 +79,36 @@ class ApiWorkloads:
             raise unreachable(self._client, what, error) from error
         text = b"".join(kept)[-max_bytes:] if max_bytes else b""
         return LogTail(text.decode(errors="replace"), total - len(text))
+
+    async def describe(self, namespace: str, pod: str) -> str:
+        """A pod as YAML, without what tells nothing and what may hold secrets."""
+        return describe(await self._get(f"api/v1/namespaces/{quote(namespace)}/pods/{quote(pod)}", f"pod {pod}"))
+
+    async def sidecars(self, namespace: str) -> tuple[Sidecar, ...]:
+        """What each Dapr sidecar of a namespace says, asked at its public port through the API server."""
+        items = await self._list("api/v1", namespace, "pods", "")
+        pods = [(item["metadata"]["name"], port) for item in items if (port := sidecar_port(item))]
+        return tuple([await ask_sidecar(self._client, namespace, pod, port) for pod, port in pods])
+
+    async def born(self) -> float:
+        """When this cluster was made, in seconds since the epoch: as old as its oldest namespace."""
+        found = await self._get("api/v1/namespaces/kube-system", "the namespace kube-system")
+        return datetime.fromisoformat(found["metadata"]["creationTimestamp"]).timestamp()
+
+    async def secret_values(self, namespace: str) -> tuple[str, ...]:
+        """What the Secrets of a namespace hold that people or the pipeline made: nothing written may hold these."""
+        items = await self._list("api/v1", namespace, "secrets", "")
+        return tuple(value for item in items if item.get("type") == "Opaque" for value in objects.secret_values(item))
+
+    async def _get(self, path: str, what: str) -> dict[str, Any]:
+        try:
+            response = await self._client.get(path)
+        except httpx.HTTPError as error:
+            raise unreachable(self._client, what, error) from error
+        if response.is_error:
+            raise refused(response, what)
+        found: dict[str, Any] = response.json()
+        return found
 
     async def _list(self, group: str, namespace: str, kind: str, selector: str) -> list[dict[str, Any]]:
         path = f"{group}/namespaces/{quote(namespace)}/{kind}" if namespace else f"{group}/{kind}"

@@ -1,0 +1,63 @@
+"""Writing files so that a kill or a full disk leaves them whole or as they were."""
+
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a file under another name and put it in place by one rename. Raises OSError, and `path` is as it was."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())  # a full disk may say so no earlier
+        os.replace(temporary, path)
+    except OSError:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise
+
+
+def append_line(path: Path, line: str) -> None:
+    """Add a line to a file, opened and closed for it: what is written stays, whatever kills the process next.
+
+    Where an earlier line was cut (a kill, a full disk) the new one begins on its own. Raises OSError.
+    """
+    with path.open("a+b") as file:
+        size = file.seek(0, os.SEEK_END)
+        if size:
+            file.seek(size - 1)
+            torn = file.read(1) != b"\n"
+        else:
+            torn = False
+        file.write((b"\n" if torn else b"") + line.encode(errors="replace") + b"\n")
+
+
+def whole_lines(path: Path) -> Iterable[str]:
+    """The lines of a file that ended; none where there is no file. A last line that a kill cut is left out."""
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ()
+    return text.split("\n")[:-1]
+
+
+class Reserve:
+    """Room on the disk that is kept for what must be written last, when the disk may be full.
+
+    A file of `size` bytes that are really taken (not a hole), given back by `release`.
+    """
+
+    def __init__(self, path: Path, size: int) -> None:
+        self._path = path
+        with suppress(OSError):  # a disk as full as that is told by whatever is written next
+            with path.open("wb") as file:
+                os.posix_fallocate(file.fileno(), 0, size)
+
+    def release(self) -> None:
+        """Give the room back; harmless when done twice."""
+        with suppress(OSError):
+            self._path.unlink(missing_ok=True)
