@@ -53,9 +53,9 @@ class Reserve:
 
     def __init__(self, path: Path, size: int) -> None:
         self._path = path
-        with suppress(OSError):  # a disk as full as that is told by whatever is written next
-            with path.open("wb") as file:
-                os.posix_fallocate(file.fileno(), 0, size)
+        # A disk as full as that is told by whatever is written next.
+        with suppress(OSError), path.open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, size)
 
     def release(self) -> None:
         """Give the room back; harmless when done twice."""
