@@ -66,6 +66,16 @@ def masker(secrets: Iterable[str] = ()) -> Mask:
     return mask
 
 
+def beginning(text: str, limit: int) -> str:
+    """The first `limit` characters, cut between words: half of a secret would not be known for one."""
+    return text if len(text) <= limit else re.sub(r"\S*\Z", "", text[:limit]) + "[cut]"
+
+
+def ending(text: str, limit: int) -> str:
+    """The last `limit` characters, cut in the same way."""
+    return text if len(text) <= limit else "[cut]" + re.sub(r"\A\S*", "", text[-limit:])
+
+
 def _forms(secret: str) -> Iterator[str]:
     """The ways in which a value may be written."""
     yield from (secret, quote(secret, safe=""), json.dumps(secret)[1:-1])

@@ -15,13 +15,13 @@ One JSON object a line, in the file that the environment variable SLUICE_E2E_RES
 
 import json
 import os
-import re
 import time
 from pathlib import Path
 
 import pytest
 
 from sluice.domain import Outcome
+from sluice.masking import beginning, ending
 
 RESULTS_VARIABLE = "SLUICE_E2E_RESULTS"
 RECORDER = "sluice-recorder"
@@ -57,7 +57,7 @@ class Recorder:
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Note what cannot be collected."""
         if report.failed:
-            message = _end(report.longreprtext, _MESSAGE_LIMIT)
+            message = ending(report.longreprtext, _MESSAGE_LIMIT)
             self._write(event="broken", test=report.nodeid or "collection", message=message)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
@@ -100,26 +100,15 @@ class Recorder:
 def _message(report: pytest.TestReport) -> str:
     """What failed; where there are several (an exception group), the end of the traceback says it best."""
     if isinstance(report.longrepr, tuple):
-        return _beginning(str(report.longrepr[2]), _MESSAGE_LIMIT)  # a skip: path, line, reason
+        return beginning(str(report.longrepr[2]), _MESSAGE_LIMIT)  # a skip: path, line, reason
     crash = getattr(report.longrepr, "reprcrash", None)
     text = report.longreprtext
     if crash is None or "ExceptionGroup" in crash.message:
-        return _end(text, _MESSAGE_LIMIT)
-    return f"{_beginning(crash.message, _MESSAGE_LIMIT)}\nat {crash.path}:{crash.lineno}"
+        return ending(text, _MESSAGE_LIMIT)
+    return f"{beginning(crash.message, _MESSAGE_LIMIT)}\nat {crash.path}:{crash.lineno}"
 
 
 def _report(report: pytest.TestReport) -> str:
     """The traceback, and what the test printed and logged; the end of it, for there the cause stands."""
     sections = [f"\n--- {title} ---\n{text}" for title, text in report.sections]
-    return _end("\n".join([report.longreprtext, *sections]), _REPORT_LIMIT)
-
-
-# Cut between words: half of a secret would not be known for one by whoever masks it.
-
-
-def _beginning(text: str, limit: int) -> str:
-    return text if len(text) <= limit else re.sub(r"\S*\Z", "", text[:limit]) + "[cut]"
-
-
-def _end(text: str, limit: int) -> str:
-    return text if len(text) <= limit else "[cut]" + re.sub(r"\A\S*", "", text[-limit:])
+    return ending("\n".join([report.longreprtext, *sections]), _REPORT_LIMIT)

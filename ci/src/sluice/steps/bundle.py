@@ -21,7 +21,7 @@ class Bundle:
 
     def __init__(self, run: Path, mask: Callable[[str], str], room: int) -> None:
         self._run = run
-        self._mask = mask
+        self.mask = mask
         self.room = room
         self.files: list[str] = []
         self.cut: list[str] = []
@@ -31,7 +31,7 @@ class Bundle:
     def write(self, name: str, text: str, *, limit: int = 1024 * 1024, keep_end: bool = False) -> bool:
         """Write a file, masked, of at most `limit` bytes: its beginning, or its end. False where it could not be."""
         # Masked before it is cut: half a secret would not be known for one.
-        text, lost = _fitting(self._mask(text), min(limit, max(self.room, 0)), keep_end=keep_end)
+        text, lost = _fitting(self.mask(text), min(limit, max(self.room, 0)), keep_end=keep_end)
         if lost:
             self.cut.append(f"{name}: {lost} bytes of its {'beginning' if keep_end else 'end'}: no more room")
         path = self._run / name
@@ -51,7 +51,7 @@ class Bundle:
         """Write down what was left out, so far as there is a place to write to."""
         for line in self.cut:
             with suppress(OSError):
-                append_line(self._run / CUT_FILE, self._mask(line))
+                append_line(self._run / CUT_FILE, self.mask(line))
 
 
 def _fitting(text: str, limit: int, *, keep_end: bool) -> tuple[str, int]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sluice.domain import TestResult
+from sluice.masking import beginning
 from sluice.steps.bundle import moment
 from sluice.steps.chosen_metrics import Question
 from sluice.steps.moved import Move, move_text
@@ -88,13 +89,13 @@ def readme(test: TestResult, found: Found, *, run_id: str) -> str:
 
 
 def _first(text: str) -> str:
-    return text.strip().partition("\n")[0][:_LINE_CHARS]
+    return beginning(text.strip().partition("\n")[0], _LINE_CHARS)
 
 
 def _shortened(text: str) -> list[str]:
-    lines = text[:_MESSAGE_CHARS].splitlines()
+    lines = beginning(text, _MESSAGE_CHARS).splitlines()
     kept = lines[:_MESSAGE_LINES]
-    return kept + (["…"] if len(kept) < len(lines) or len(text) > _MESSAGE_CHARS else [])
+    return kept + (["[cut]"] if len(kept) < len(lines) else [])
 
 
 def _indented(lines: Sequence[str]) -> list[str]:
@@ -102,7 +103,7 @@ def _indented(lines: Sequence[str]) -> list[str]:
 
 
 def _part(title: str, lines: Sequence[str]) -> list[str]:
-    whole = [one[:_LINE_CHARS] for line in lines for one in line.splitlines()]
+    whole = [beginning(one, _LINE_CHARS) for line in lines for one in line.splitlines()]
     return ["", title, *_indented(whole)] if whole else []
 
 

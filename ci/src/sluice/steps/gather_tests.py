@@ -174,7 +174,7 @@ class _Gathering:
         worse = log_text.merged(await self._asked_logs(_WORSE), await self._asked_logs(_UNTOLD))
         if worse:
             self._lines("warnings.log", worse, f"{len(worse)} lines of WARNING or worse, of all pods")
-            self._found.kinds = log_text.kinds(worse, 12)
+            self._found.kinds = log_text.kinds(worse, 12, self._bundle.mask)
 
     async def _named(self) -> list[LogLine]:
         """The lines that name one of the test's requests or traces, or one of the users that these were made for."""

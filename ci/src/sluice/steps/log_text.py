@@ -1,9 +1,11 @@
 """Log lines of Loki as text that is read from top to bottom: a time, a level, whose, what; a traceback unfolded."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
+from sluice.masking import Mask, beginning
 from sluice.ports import LogLine
 from sluice.steps.bundle import moment
 
@@ -19,14 +21,14 @@ def line_text(line: LogLine) -> str:
     whose = "/".join(line.labels.get(key, "?") for key in ("namespace", "pod", "container"))
     head = f"{moment(line.at)} {line.labels.get('level', '?'):<8} {whose}: "
     if fields is None:
-        return head + line.text[:_LINE_LIMIT].rstrip()
+        return head + beginning(line.text.rstrip(), _LINE_LIMIT)
     told = str(fields.get("message") or fields.get("msg") or "")
     more = {key: value for key, value in fields.items() if key not in _SAID and value is not None}
     rest = " ".join(f"{key}={_value(value)}" for key, value in more.items())
     text = head + told + (f"  {rest}" if rest else "")
     trace = fields.get("traceback")
     unfolded = "".join(f"\n    {one}" for one in str(trace).rstrip().split("\n")) if trace else ""
-    return text[:_LINE_LIMIT] + unfolded[:_LINE_LIMIT]
+    return beginning(text, _LINE_LIMIT) + beginning(unfolded, _LINE_LIMIT)
 
 
 def merged(*given: Iterable[LogLine]) -> list[LogLine]:
@@ -35,9 +37,9 @@ def merged(*given: Iterable[LogLine]) -> list[LogLine]:
     return sorted(found.values(), key=lambda line: line.at)
 
 
-def kinds(lines: Sequence[LogLine], most: int) -> list[str]:
+def kinds(lines: Sequence[LogLine], most: int, mask: Mask) -> list[str]:
     """The kinds of lines, the most frequent first: how many, level, service, message; numbers do not make a kind."""
-    counted = Counter(_kind(line) for line in lines)
+    counted = Counter(_kind(line, mask) for line in lines)
     shown = [f"{count:>5} × {kind}" for kind, count in counted.most_common(most)]
     return shown + ([f"      … and {len(counted) - most} kinds more"] if len(counted) > most else [])
 
@@ -57,16 +59,15 @@ def _own(labels: Mapping[str, str]) -> dict[str, str]:
     return {key: labels[key] for key in ("namespace", "pod", "container") if key in labels}
 
 
-def _kind(line: LogLine) -> str:
+def _kind(line: LogLine, mask: Mask) -> str:
     fields = _fields(line.text)
     text = str(fields.get("message") or fields.get("msg") or line.text) if fields else line.text
     if fields and fields.get("traceback"):
         text += ": " + str(fields["traceback"]).rstrip().rpartition("\n")[2]
-    text = "".join("#" if one.isdigit() else one for one in text.partition("\n")[0])
-    while "##" in text:
-        text = text.replace("##", "#")
+    # Masked before it is changed: a secret with other digits would not be known.
+    text = re.sub(r"\d+", "#", mask(text).partition("\n")[0])
     whose = line.labels.get("service") or line.labels.get("pod", "?")
-    return f"{line.labels.get('level', '?')} {whose}: {text[:_KIND_LIMIT]}"
+    return f"{line.labels.get('level', '?')} {whose}: {beginning(text, _KIND_LIMIT)}"
 
 
 def _fields(text: str) -> dict[str, object] | None:
