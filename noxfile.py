@@ -118,6 +118,12 @@ def gate(session: nox.Session) -> None:
 
 
 @nox.session
+def evidence(session: nox.Session) -> None:
+    """Gather what is left of a run that was killed: `-- --run DIR`, else the newest."""
+    sluice(session, "evidence")
+
+
+@nox.session
 def clean(session: nox.Session) -> None:
     """Remove what Sluice made; `-- --cache` also what it built."""
     sluice(session, "clean")

@@ -68,12 +68,13 @@ class Toolbox:
             progress=run.progress,
             logs=run.logs,
             parallel=settings.supply.parallel,
+            on_obtained=run.obtained,
         )
         self.judge = Judge(
             settings,
             run,
             self.policy,
-            self.supply,
+            components=lambda: self.supply.obtained,
             kubeconfig=self.kubeconfig,
             dashboards=root / dashboards.FOLDER,
             suites=self.suites(),

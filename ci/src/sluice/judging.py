@@ -1,7 +1,8 @@
 """What becomes of a run when its work is over or broken: evidence, its bundle after a failure, report, dashboards."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,14 +15,18 @@ from sluice.adapters.kubernetes.workloads import ApiWorkloads
 from sluice.adapters.loki.client import LokiLogs
 from sluice.adapters.prometheus.client import PrometheusMetrics
 from sluice.dashboards import DashboardData, load_dashboards
-from sluice.domain import Cluster, Evidence, Images, Source, SuiteResults, Verdict, dump, load
+from sluice.domain import Cluster, Component, Evidence, Images, Source, SuiteResults, Verdict, dump, load
+from sluice.errors import EvidenceError, SluiceError
+from sluice.evidence_folder import EvidenceFolder
 from sluice.masking import masker
 from sluice.policy import Policy
+from sluice.rebuild import RUN_FILE, RunRecord, reports
 from sluice.report import dashboard, page
 from sluice.run import Run
 from sluice.settings import Settings
-from sluice.steps import collect_dashboards, collect_evidence, gather_failure
-from sluice.supply.resolve import Supply
+from sluice.steps import collect_dashboards, collect_evidence, gather_failure, gather_tests
+from sluice.steps.gather_tests import AFTER_SECONDS
+from sluice.steps.tidy_evidence import Bounds
 
 _SHOWN_BYTES = 64 * 1024
 _SETTLE_SECONDS = 20
@@ -29,70 +34,131 @@ _DASHBOARDS = "dashboards"  # of a run: what each panel showed, for the pages th
 
 
 class Judge:
-    """Reads the cluster and writes the run's folder. `secrets` gives what nothing that is written may hold."""
+    """Reads the cluster and writes the run's folder. `secrets` gives what nothing that is written may hold.
+
+    `kubeconfig` is None where there is no cluster of this run's; `components` gives those at hand; `ended` is set for a
+    run that was over some time ago: its last sign of life, in seconds since the epoch.
+    """
 
     def __init__(
         self,
         settings: Settings,
         run: Run,
         policy: Policy,
-        supply: Supply,
         *,
-        kubeconfig: Path,
+        kubeconfig: Path | None,
         dashboards: Path,
         suites: Sequence[str],
+        components: Callable[[], tuple[Component, ...]],
         secrets: Callable[[], tuple[str, ...]],
+        ended: float | None = None,
     ) -> None:
         self._settings = settings
         self._run = run
         self._policy = policy
-        self._supply = supply
         self._kubeconfig = kubeconfig
         self._dashboards = dashboards
         self._suites = tuple(suites)
-        self._secrets = secrets
+        self._components = components
+        self._given_secrets = secrets
+        self._read_secrets: tuple[str, ...] = ()
+        self._ended = ended
+        limits = settings.evidence
+        bounds = Bounds(file=int(limits.max_file_mb * 1e6), total=int(limits.max_mb * 1e6))
+        self._evidence = EvidenceFolder(run, bounds)
 
-    async def gather_failure(self) -> tuple[str, ...]:
-        """After a failure: pod states, events and logs, if there is a cluster to ask; raises nothing."""
-        if not self._kubeconfig.exists():
-            return ()
+    def begin(self) -> None:
+        """Write down what is asked of the run, and take the room that its evidence needs where the disk gets full."""
+        runtime = "dagger" if self._settings.run.runtime == "dagger" else "docker"
+        record = RunRecord(self._run.id, self._run.started, runtime, self._suites)
+        self._run.write(self._run.folder / RUN_FILE, dump(record))
+        self._evidence.reserve()
+
+    @property
+    def _cluster_is_there(self) -> bool:
+        return self._kubeconfig is not None and self._kubeconfig.exists()
+
+    def _connect(self) -> AbstractAsyncContextManager[httpx.AsyncClient]:
+        assert self._kubeconfig
+        return connect(self._kubeconfig)
+
+    def _secrets(self) -> tuple[str, ...]:
+        return (*self._given_secrets(), *self._read_secrets)
+
+    async def _read_cluster_secrets(self, client: httpx.AsyncClient) -> None:
+        """A kept cluster has secrets that this run did not make, and perhaps never got to read."""
+        spaces = self._settings.namespaces
+        for namespace in dict.fromkeys((spaces.services, spaces.monitoring, spaces.logging)):
+            with suppress(SluiceError):
+                self._read_secrets += await ApiWorkloads(client).secret_values(namespace)
+
+    async def gather_failure(self, results: SuiteResults | None, failures: Sequence[str]) -> SuiteResults | None:
+        """After a failure: what the cluster looks like, and a bundle for each failed test; raises nothing.
+
+        Returns the results with the bundles' names.
+        """
+        deadline = self._settings.deadlines.evidence
+        room = self._evidence.bounds.total // 3
+        gather = partial(
+            gather_tests.gather_tests,
+            results,
+            failures,
+            self._run.folder,
+            namespace=self._settings.namespaces.services,
+            reports=reports(self._run.folder),
+            cut=self._evidence.cut,
+            most=self._settings.evidence.failed_tests,
+            deadline_seconds=deadline / 2,
+            max_bytes=room,
+        )
         try:
-            async with connect(self._kubeconfig) as client:
-                return await gather_failure.gather_failure(
+            if not self._cluster_is_there:
+                return await gather(gather_tests.Sources(None, None, None), secrets=self._secrets())
+            await self._settled(results)
+            async with self._connect() as client:
+                await self._read_cluster_secrets(client)
+                sources = gather_tests.Sources(self._metrics(client), self._logs(client), ApiWorkloads(client))
+                found = await gather(sources, secrets=self._secrets())
+                await gather_failure.gather_failure(
                     ApiWorkloads(client),
                     self._run.folder,
-                    deadline_seconds=self._settings.deadlines.evidence,
+                    cut=self._evidence.cut,
+                    deadline_seconds=deadline / 2,
                     secrets=self._secrets(),
+                    max_bytes=room,
                 )
+                return found
         except Exception as error:  # noqa: BLE001 - gathering must not stand between a failure and its verdict
             self._run.progress.update("gather failure", self._run.told(error).splitlines()[0])
-            return ()
+            return results
 
     async def collect_dashboards(self, results: SuiteResults | None) -> None:
         """What every panel showed since the suites began, or since the run did, as dashboards/<uid>.json.
 
         Raises nothing: a picture is no evidence.
         """
-        if not self._kubeconfig.exists():
+        if not self._cluster_is_there:
             return
         try:
-            async with connect(self._kubeconfig) as client:
+            async with self._connect() as client:
                 found = await collect_dashboards.collect_dashboards(
                     load_dashboards(self._dashboards),
                     metrics=self._metrics(client),
                     logs=self._logs(client),
                     namespace=self._settings.namespaces.services,
                     start=results.started if results else self._run.started,
-                    end=time.time(),
+                    end=self._end(),
                     deadline_seconds=self._settings.deadlines.evidence * 0.8,
                     mask=masker(self._secrets()),
                 )
         except Exception as error:  # noqa: BLE001 - as above
             self._run.progress.update("collect dashboards", self._run.told(error).splitlines()[0])
             return
-        (self._run.folder / _DASHBOARDS).mkdir(exist_ok=True)
+        folder = self._run.folder / _DASHBOARDS
+        with suppress(OSError):
+            folder.mkdir(exist_ok=True)
         for one in found:
-            (self._run.folder / _DASHBOARDS / f"{one.dashboard.uid}.json").write_bytes(dump(one, indent=None))
+            self._run.write(folder / f"{one.dashboard.uid}.json", dump(one, indent=None))
 
     async def collect_evidence(
         self,
@@ -102,8 +168,9 @@ class Judge:
         results: SuiteResults | None,
         failures: Sequence[str],
     ) -> Evidence:
-        """Everything that was measured, written as evidence.json."""
+        """Everything that was measured, written as evidence.json; before that, the folder is masked and bounded."""
         results = await self._settled(results)
+        self._evidence.tidy(masker(self._secrets()), results.tests if results else ())
         facts = collect_evidence.RunFacts(
             run_id=self._run.id,
             started=self._run.started,
@@ -111,12 +178,13 @@ class Judge:
             source=source,
             images=images,
             cluster=cluster,
-            components=self._supply.obtained,
+            components=self._components(),
             steps=tuple(self._run.timings),
             suites=self._suites,
             results=results,
             failures=tuple(failures),
             secrets=self._secrets(),
+            cut=tuple(self._evidence.cut),
         )
         collect = partial(
             collect_evidence.collect_evidence,
@@ -124,23 +192,24 @@ class Judge:
             policy=self._policy,
             namespace=self._settings.namespaces.services,
             evidence_dir=self._run.folder,
-            ended=time.time(),
+            ended=self._ended or time.time(),
             deadline_seconds=self._settings.deadlines.evidence * 0.8,
             say=partial(self._run.progress.update, "collect evidence"),
         )
-        if results is None or not self._kubeconfig.exists():
+        if results is None or not self._cluster_is_there:
             evidence = await collect(metrics=None, logs=None)
         else:
-            async with connect(self._kubeconfig) as client:
+            async with self._connect() as client:
                 evidence = await collect(metrics=self._metrics(client), logs=self._logs(client))
-        (self._run.folder / "evidence.json").write_bytes(dump(evidence))
-        return evidence
+        return self._evidence.write_evidence(evidence)
 
     async def _settled(self, results: SuiteResults | None) -> SuiteResults | None:
         """The results with a window that ends after the last scrape and shipment of what the suites did."""
-        if results is None or not self._kubeconfig.exists():
+        if results is not None and self._ended:
+            return replace(results, ended=self._end())
+        if results is None or not self._cluster_is_there:
             return results
-        async with connect(self._kubeconfig) as client:
+        async with self._connect() as client:
             ended = await collect_evidence.settled(
                 self._metrics(client),
                 since=results.ended,
@@ -148,6 +217,10 @@ class Judge:
                 deadline_seconds=_SETTLE_SECONDS,
             )
         return replace(results, ended=ended)
+
+    def _end(self) -> float:
+        """The end of what is looked at: now, or what came of a run that was over some time ago."""
+        return min(time.time(), self._ended + AFTER_SECONDS) if self._ended else time.time()
 
     def _metrics(self, client: httpx.AsyncClient) -> PrometheusMetrics:
         return PrometheusMetrics(ServiceProxy(client, self._settings.namespaces.monitoring, "prometheus", 9090))
@@ -157,18 +230,25 @@ class Judge:
 
     def write_report(self, evidence: Evidence, verdict: Verdict) -> None:
         """verdict.json, report.html and a page a dashboard beside the evidence."""
-        (self._run.folder / "verdict.json").write_bytes(dump(verdict))
+        self._run.write(self._run.folder / "verdict.json", dump(verdict))
         logs = {name: _tail(self._run.folder / name) for name in evidence.files if name.endswith((".log", ".txt"))}
-        boards = [load(DashboardData, path) for path in sorted((self._run.folder / _DASHBOARDS).glob("*.json"))]
+        boards = list(self._boards())
         titles = [(one.dashboard.title, one.dashboard.uid) for one in boards]
         for one in boards:
             drawn = dashboard.render(
                 one, evidence.tests, run_id=evidence.run_id, origin=evidence.started, others=titles
             )
-            (self._run.folder / dashboard.file_name(one.dashboard.uid)).write_text(drawn, encoding="utf-8")
+            self._run.write(self._run.folder / dashboard.file_name(one.dashboard.uid), drawn.encode())
         pages = [(title, dashboard.file_name(uid)) for title, uid in titles]
         shown = page.render(evidence, verdict, logs, dashboards=pages, mask=masker(self._secrets()))
-        (self._run.folder / "report.html").write_text(shown, encoding="utf-8")
+        self._run.write(self._run.folder / "report.html", shown.encode())
+        self._evidence.finish()
+
+    def _boards(self) -> Iterator[DashboardData]:
+        """What was collected of dashboards; what a full disk cut is no picture."""
+        for path in sorted((self._run.folder / _DASHBOARDS).glob("*.json")):
+            with suppress(EvidenceError):
+                yield load(DashboardData, path)
 
 
 def _tail(path: Path) -> str:

@@ -8,13 +8,16 @@ step. What a step does stands in steps/<name>.py; what it does it with is chosen
 
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import anyio
 
 from sluice.bootstrap import Toolbox
 from sluice.domain import Cluster, Evidence, Fixture, Image, Images, Service, Source, SuiteResults, Verdict
+from sluice.judging import Judge
+from sluice.policy import Policy
 from sluice.run import Run, begin
+from sluice.settings import Settings
 from sluice.steps.evaluate_gate import evaluate_gate
 from sluice.steps.install_charts import (
     LOGGING_IMAGES,
@@ -135,6 +138,7 @@ async def deliver(run: Run, tools: Toolbox, so_far: SoFar) -> None:
 async def e2e(run: Run, tools: Toolbox) -> Verdict:
     """Deliver, then judge what was measured; evidence and a verdict come of every run, broken or stopped ones too."""
     so_far = SoFar()
+    tools.judge.begin()
     async with tools.stopped_by_signal() as stopped:
         try:
             with stopped.scope:
@@ -145,19 +149,45 @@ async def e2e(run: Run, tools: Toolbox) -> Verdict:
             so_far.failures.append(stopped.reason)
         with anyio.CancelScope(shield=True):
             try:
-                evidence = await measure(run, tools, so_far)
-                verdict = evaluate_gate(tools.policy, evidence)
-                tools.judge.write_report(evidence, verdict)
+                verdict = await conclude(run, tools, so_far)
             finally:
                 await tools.leave_cluster()
     return verdict
 
 
-async def measure(run: Run, tools: Toolbox, so_far: SoFar) -> Evidence:
+class Judging(Protocol):
+    """What it takes to conclude a run: the toolbox, or less for one that was killed."""
+
+    @property
+    def settings(self) -> Settings:
+        """The deadlines are of interest."""
+        ...
+
+    @property
+    def policy(self) -> Policy:
+        """What is judged by."""
+        ...
+
+    @property
+    def judge(self) -> Judge:
+        """Who measures and writes."""
+        ...
+
+
+async def conclude(run: Run, tools: Judging, so_far: SoFar) -> Verdict:
+    """Measure, judge and report what a run has got to."""
+    evidence = await measure(run, tools, so_far)
+    verdict = evaluate_gate(tools.policy, evidence)
+    tools.judge.write_report(evidence, verdict)
+    return verdict
+
+
+async def measure(run: Run, tools: Judging, so_far: SoFar) -> Evidence:
     """Collect what was measured and what dashboards show; where something failed, also what the cluster looks like."""
     limit = tools.settings.deadlines.evidence
     if so_far.failures or (so_far.results and so_far.results.exit_status != 0):
-        await run.step("gather failure", tools.judge.gather_failure, deadline_seconds=limit + 30)
+        gather = partial(tools.judge.gather_failure, so_far.results, tuple(so_far.failures))
+        so_far.results = await run.step("gather failure", gather, deadline_seconds=limit + 60)
     if so_far.cluster:
         panels = partial(tools.judge.collect_dashboards, so_far.results)
         await run.step("collect dashboards", panels, deadline_seconds=limit)

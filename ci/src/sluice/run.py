@@ -1,12 +1,18 @@
 """A run: its folder, and the one way to take a step: progress, timing, deadline, result on disk.
 
-.sluice/runs/<id>/steps/<step>.json   the result of each step, to be read back and replayed
+.sluice/runs/<id>/run.json            what it was asked to do
+                  steps.jsonl         each step as it begins and as it ends; components.jsonl what was obtained
+                  steps/<step>.json   the result of each step, to be read back and replayed
                   logs/               what each program said
                   evidence.json …     what collect_evidence and the report write
+                  .lock               held while somebody works on it; whatever kills them lets go of it
 .sluice/latest                        a link to the newest run
 .sluice/timings.json                  how long each step took last time
+
+All of it is written as it happens, so that `sluice evidence` can make evidence of a run that was killed.
 """
 
+import fcntl
 import json
 import os
 import re
@@ -15,19 +21,23 @@ import time
 import traceback
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import is_dataclass
+from dataclasses import asdict, is_dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Generic, Literal, TypeVar
+from typing import BinaryIO, Generic, Literal, TypeVar
 
 import anyio
 from anyio.abc import TaskGroup
 
-from sluice.domain import StepTiming, dump
-from sluice.errors import NotReady, SluiceError
+from sluice.domain import Component, StepTiming, dump
+from sluice.errors import EvidenceError, NotReady, SluiceError
+from sluice.files import append_line, write_atomically
 from sluice.ports import Progress
 
 T = TypeVar("T")
+
+STEPS = "steps.jsonl"
+_MOMENT = "%Y%m%dT%H%M%SZ"
 
 
 class Later(Generic[T]):
@@ -60,21 +70,30 @@ def begin(group: TaskGroup, work: Callable[[], Awaitable[T]]) -> Later[T]:
 
 
 class Run:
-    """One run of the pipeline."""
+    """One run of the pipeline: a new one below `home`, or with `again` an earlier one that is to be finished.
 
-    def __init__(self, home: Path, progress: Progress) -> None:
+    Raises EvidenceError where another process works on it.
+    """
+
+    def __init__(self, home: Path, progress: Progress, *, again: Path | None = None) -> None:
         self.started = time.time()
-        moment = datetime.fromtimestamp(self.started, UTC).strftime("%Y%m%dT%H%M%SZ")
-        self.id = f"{moment}-{secrets.token_hex(2)}"
-        self.folder = home / "runs" / self.id
+        moment = datetime.fromtimestamp(self.started, UTC).strftime(_MOMENT)
+        self.id = again.name if again else f"{moment}-{secrets.token_hex(2)}"
+        self.folder = again or home / "runs" / self.id
         self.logs = self.folder / "logs"
         self.progress = progress
         self.timings: list[StepTiming] = []
         self._home = home
         self._last = _read_timings(home)
-        (self.folder / "steps").mkdir(parents=True)
-        self.logs.mkdir()
-        _link(home / "latest", self.folder)
+        (self.folder / "steps").mkdir(parents=True, exist_ok=True)
+        self.logs.mkdir(exist_ok=True)
+        self._lock = _locked(self.folder / ".lock")
+        if not again:
+            _link(home / "latest", self.folder)
+
+    def obtained(self, component: Component) -> None:
+        """Note that a component is at hand."""
+        self._append("components.jsonl", dump(component, indent=None).decode())
 
     async def step(
         self, name: str, work: Callable[[], Awaitable[T]], *, deadline_seconds: float, detail: str = ""
@@ -85,6 +104,7 @@ class Run:
         """
         self.progress.begin(name, expected_seconds=self._last.get(name))
         started, clock = time.time(), time.monotonic()
+        self._append(STEPS, json.dumps({"event": "begun", "name": name, "started": started}))
         outcome: Literal["done", "failed", "cancelled"] = "cancelled"
         try:
             with anyio.move_on_after(deadline_seconds) as limit:
@@ -103,13 +123,27 @@ class Run:
         finally:
             seconds = round(time.monotonic() - clock, 2)
             self.timings.append(StepTiming(name, started, seconds, outcome, detail))
+            self._append(STEPS, json.dumps({"event": "ended", **asdict(self.timings[-1])}))
             self.progress.end(name, outcome=outcome, detail=detail)
         self._last[name] = seconds
-        (self._home / "timings.json").write_text(json.dumps(self._last, indent=2, sort_keys=True))
+        self.write(self._home / "timings.json", json.dumps(self._last, indent=2, sort_keys=True).encode())
         if is_dataclass(result) and not isinstance(result, type):
             file = re.sub(r"[^a-z0-9]+", "-", name) + ".json"
-            (self.folder / "steps" / file).write_bytes(dump(result))
+            self.write(self.folder / "steps" / file, dump(result))
         return result
+
+    def write(self, path: Path, data: bytes) -> bool:
+        """Write a file whole or not at all. What a full disk does not take is said, and is no reason to stop."""
+        try:
+            write_atomically(path, data)
+        except OSError as error:
+            self.progress.update("evidence", f"{path.name} is not written: {error.strerror}")
+            return False
+        return True
+
+    def _append(self, name: str, line: str) -> None:
+        with suppress(OSError):  # a step that is not noted is still taken
+            append_line(self.folder / name, line)
 
     def told(self, error: BaseException) -> str:
         """Say an error as the user should read it; one of ours by mistake goes with its traceback into the logs."""
@@ -119,6 +153,22 @@ class Run:
         with suppress(OSError), place.open("a", encoding="utf-8") as file:
             file.writelines(traceback.format_exception(error))
         return f"Sluice itself failed: {type(error).__name__}: {error}\n  next:     report it with {place}"
+
+
+def _locked(path: Path) -> BinaryIO:
+    """Hold a lock for as long as this process lives or the file stays open."""
+    file = path.open("wb")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        raise EvidenceError(
+            f"the run {path.parent.name} is at work",
+            seen="another process holds it",
+            expected="a run that ended or was killed",
+            next_command="wait for its end, or stop it",
+        ) from None
+    return file
 
 
 def _read_timings(home: Path) -> dict[str, float]:

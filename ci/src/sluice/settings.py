@@ -82,6 +82,14 @@ class RunSettings(_Table):
     quiet_minutes: Annotated[float, Field(ge=0.5, le=60)] = 1.0
 
 
+class EvidenceSettings(_Table):
+    """How much a run keeps, in MB of 10^6 bytes; `failed_tests` is how many of them get a folder of their own."""
+
+    max_mb: Annotated[float, Field(ge=5, le=10_000)] = 80.0
+    max_file_mb: Annotated[float, Field(ge=0.1, le=1_000)] = 5.0
+    failed_tests: Annotated[int, Field(ge=0, le=100)] = 10
+
+
 class Settings(_Table):
     """Everything that can be set."""
 
@@ -90,6 +98,7 @@ class Settings(_Table):
     namespaces: NamespaceSettings = NamespaceSettings()
     deadlines: DeadlineSettings = DeadlineSettings()
     run: RunSettings = RunSettings()
+    evidence: EvidenceSettings = EvidenceSettings()
 
     @property
     def cache(self) -> Path:

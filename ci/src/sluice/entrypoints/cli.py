@@ -13,6 +13,7 @@ from sluice.bootstrap import Options, Toolbox, kubeconfig
 from sluice.domain import Evidence, Verdict, load
 from sluice.entrypoints import dagger_run
 from sluice.entrypoints.console import Mode, err, finish, home, out, root, settings_of, shown
+from sluice.entrypoints.evidence_command import evidence
 from sluice.entrypoints.gate_command import gate
 from sluice.errors import SettingsError
 from sluice.housekeeping import clean as remove_ours
@@ -69,10 +70,10 @@ def e2e(
         # Inside the toolbox of an engine the steps run; starting another engine there would never end.
         line = _line_in_engine if in_engine and not session.inside() else _line_here
         folder = await line(settings, options)
-        evidence, verdict = load(Evidence, folder / "evidence.json"), load(Verdict, folder / "verdict.json")
-        for table in (components_table(evidence), steps_table(evidence), verdict_table(verdict)):
+        found, verdict = load(Evidence, folder / "evidence.json"), load(Verdict, folder / "verdict.json")
+        for table in (components_table(found), steps_table(found), verdict_table(verdict)):
             out.print(table)
-        for failure in evidence.failures:
+        for failure in found.failures:
             err.print(f"\n✗ {failure}", markup=False, highlight=False)
         out.print(f"\n{verdict.level.upper()}  score {verdict.score:.0f} of 100", highlight=False)
         out.print(f"evidence: {shown(folder)}   report: {shown(folder / 'report.html')}", highlight=False)
@@ -152,6 +153,7 @@ def supply(
 
 
 app.command()(gate)
+app.command()(evidence)
 
 
 @app.command()

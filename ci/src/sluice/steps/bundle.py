@@ -1,13 +1,11 @@
 """The folder of a failure: what is written into it is masked and bounded, and what is left out is said."""
 
-import errno
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 from sluice.errors import SluiceError
-from sluice.files import append_line, write_atomically
+from sluice.files import write_atomically
 
 FOLDER = "failure"
 CUT_FILE = "cut.txt"  # of a run: what its files leave out, a line each
@@ -16,17 +14,16 @@ CUT_FILE = "cut.txt"  # of a run: what its files leave out, a line each
 class Bundle:
     """Files below a run's folder, at most `room` bytes of them. Nothing here raises.
 
-    `cut` is what was left out so far; `open` is what a deadline would leave unread.
+    What is left out is added to `cut`, a line each; `open` is what a deadline would leave unread.
     """
 
-    def __init__(self, run: Path, mask: Callable[[str], str], room: int) -> None:
+    def __init__(self, run: Path, mask: Callable[[str], str], room: int, cut: list[str]) -> None:
         self._run = run
         self.mask = mask
         self.room = room
         self.files: list[str] = []
-        self.cut: list[str] = []
+        self.cut = cut
         self.open: list[str] = []
-        self.full = False
 
     def write(self, name: str, text: str, *, limit: int = 1024 * 1024, keep_end: bool = False) -> bool:
         """Write a file, masked, of at most `limit` bytes: its beginning, or its end. False where it could not be."""
@@ -40,18 +37,11 @@ class Bundle:
             data = text.encode(errors="replace")
             write_atomically(path, data)
         except OSError as error:
-            self.full = self.full or error.errno == errno.ENOSPC
             self.cut.append(f"{name}: not written: {error.strerror}")
             return False
         self.room -= len(data)
         self.files.append(name)
         return True
-
-    def close(self) -> None:
-        """Write down what was left out, so far as there is a place to write to."""
-        for line in self.cut:
-            with suppress(OSError):
-                append_line(self._run / CUT_FILE, self.mask(line))
 
 
 def _fitting(text: str, limit: int, *, keep_end: bool) -> tuple[str, int]:

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -24,9 +24,10 @@ from sluice.domain import (
     load,
 )
 from sluice.errors import SluiceError, in_a_line
-from sluice.masking import masker
+from sluice.masking import masked, masker
 from sluice.policy import Objective, Policy, expand
 from sluice.ports import Logs, Metrics
+from sluice.steps.tidy_evidence import WORK_FOLDER
 
 _AT_ONCE = 4
 _PLOT_POINTS = 120
@@ -38,7 +39,8 @@ _LARGEST_TABLE_BYTES = 500_000
 class RunFacts:
     """What the pipeline knows of a run; what a broken run did not get to is None or empty.
 
-    `started` is in seconds since the epoch. `secrets` are values that must not be written down.
+    `started` is in seconds since the epoch. `secrets` are values that must not be written down, `cut` is what
+    the run's files leave out.
     """
 
     run_id: str
@@ -53,6 +55,7 @@ class RunFacts:
     results: SuiteResults | None = None
     failures: tuple[str, ...] = ()
     secrets: tuple[str, ...] = ()
+    cut: tuple[str, ...] = ()
 
 
 async def collect_evidence(
@@ -74,9 +77,7 @@ async def collect_evidence(
     is told of what is no measurement: a plot that could not be drawn.
     """
     measurements = await _measure_all(facts.results, policy, metrics, logs, namespace, deadline_seconds, say)
-    mask = masker(facts.secrets)
-    tests = facts.results.tests if facts.results else ()
-    return Evidence(
+    found = Evidence(
         schema=EVIDENCE_SCHEMA,
         run_id=facts.run_id,
         started=facts.started,
@@ -90,12 +91,14 @@ async def collect_evidence(
         components=facts.components,
         steps=facts.steps,
         suites=facts.suites,
-        tests=tuple(replace(test, message=mask(test.message)) for test in tests),
+        tests=facts.results.tests if facts.results else (),
         measurements=measurements,
-        failures=tuple(mask(failure) for failure in facts.failures),
+        failures=facts.failures,
         files=_files(evidence_dir),
-        tables=tuple(_masked(table, mask) for table in _tables(evidence_dir, say)),
+        tables=tuple(_tables(evidence_dir, say)),
+        cut=facts.cut,
     )
+    return masked(found, masker(facts.secrets))
 
 
 async def settled(metrics: Metrics, *, since: float, namespace: str, deadline_seconds: float) -> float:
@@ -226,10 +229,7 @@ def _tables(evidence_dir: Path, say: Callable[[str], None]) -> Iterator[SuiteTab
             say(f"no table of {path.name}: {error.failed}")
 
 
-def _masked(table: SuiteTable, mask: Callable[[str], str]) -> SuiteTable:
-    return replace(table, rows=tuple(tuple(mask(cell) for cell in row) for row in table.rows), note=mask(table.note))
-
-
 def _files(evidence_dir: Path) -> tuple[str, ...]:
-    found: Iterable[Path] = evidence_dir.rglob("*") if evidence_dir.is_dir() else ()
-    return tuple(sorted(path.relative_to(evidence_dir).as_posix() for path in found if path.is_file()))
+    """What a run's folder holds, but for what goes when the run ends."""
+    found = (path.relative_to(evidence_dir) for path in evidence_dir.rglob("*") if path.is_file())
+    return tuple(sorted(path.as_posix() for path in found if path.parts[0] != WORK_FOLDER and path.name[0] != "."))

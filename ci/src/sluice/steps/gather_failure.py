@@ -21,6 +21,7 @@ async def gather_failure(
     workloads: Workloads,
     evidence_dir: Path,
     *,
+    cut: list[str],
     secrets: Sequence[str] = (),
     deadline_seconds: float = 60,
     max_bytes: int = 20 * 1024 * 1024,
@@ -29,10 +30,10 @@ async def gather_failure(
 
     summary.txt says what is not ready and why, pods.txt and events.txt tell all, logs/<namespace>/<pod>/ has
     one file a container, its previous instance included; pods that are not ready come first, for at most
-    `max_bytes` are kept. What was left out is in the run's cut.txt. `secrets`, and what looks so, are masked.
+    `max_bytes` are kept. What was left out is added to `cut`. `secrets`, and what looks so, are masked.
     Goes on under cancellation (Ctrl-C) until its own deadline.
     """
-    bundle = Bundle(evidence_dir, masker(secrets), max_bytes)
+    bundle = Bundle(evidence_dir, masker(secrets), max_bytes, cut)
     with anyio.move_on_after(deadline_seconds, shield=True) as scope:
         try:
             await _gather(workloads, bundle)
@@ -40,7 +41,6 @@ async def gather_failure(
             bundle.cut.append(f"gathering stopped: {cause(error)}")
     if scope.cancelled_caught:
         bundle.cut.append(f"the deadline of {deadline_seconds:g} s passed: not read: {', '.join(bundle.open)}")
-    bundle.close()
     return tuple(bundle.files)
 
 

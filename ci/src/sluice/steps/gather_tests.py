@@ -57,6 +57,7 @@ async def gather_tests(
     *,
     namespace: str,
     reports: Mapping[str, str],
+    cut: list[str],
     secrets: Sequence[str] = (),
     most: int = 10,
     deadline_seconds: float = 60,
@@ -65,12 +66,12 @@ async def gather_tests(
     """Write failure/README.txt and a bundle for each of the first `most` failed tests; return the results with these.
 
     `failures` is what broke the run itself, `reports` what pytest said of each test, by its id. Raises nothing but
-    cancellation; what could not be had or found no room is said in the bundle, and in the run's cut.txt. All that is
+    cancellation; what could not be had or found no room is said in the bundle, or added to `cut`. All that is
     written is masked. Goes on under cancellation (Ctrl-C) until its own deadline.
     """
     tests = results.tests if results else ()
     failed = [test for test in tests if test.outcome in ("failed", "error")]
-    bundle = Bundle(run, masker(secrets), max_bytes)
+    bundle = Bundle(run, masker(secrets), max_bytes, cut)
     limit, taken = anyio.CapacityLimiter(_AT_ONCE), set[str]()
     now = ClusterNow(sources.cluster, namespace)
     folders = {test.id: f"{FOLDER}/tests/{slug(test.id, taken)}" for test in failed[:most]}
@@ -95,7 +96,6 @@ async def gather_tests(
         bundle.cut.append(f"{FOLDER}/tests: not all was read within {deadline_seconds:g} s: see each README.txt")
     if failed[most:]:
         bundle.cut.append(f"{FOLDER}/tests: {len(failed) - most} of {len(failed)} failed tests have no folder")
-    bundle.close()
     if results is None:
         return None
     kept = {test for test, folder in folders.items() if (run / folder).is_dir()}

@@ -1,14 +1,15 @@
 """The last look at a run's folder before it is evidence: nothing secret in it, and no more than is to be kept."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from sluice.domain import TestResult
-from sluice.files import append_line, write_atomically
+from sluice.files import write_atomically
 from sluice.masking import Mask, masked_json
 from sluice.steps.bundle import CUT_FILE, FOLDER
 from sluice.steps.bundle_readme import replay
@@ -30,11 +31,10 @@ class Bounds:
     total: int
 
 
-def tidy_evidence(run: Path, mask: Mask, bounds: Bounds, tests: Sequence[TestResult] = ()) -> None:
+def tidy_evidence(run: Path, mask: Mask, bounds: Bounds, tests: Sequence[TestResult] = ()) -> list[str]:
     """Mask every file of a run, give JUnit's failed cases their bundle and replay command, and keep to the bounds.
 
-    What was left out is added to cut.txt. Raises nothing: a file that cannot be written, or is not what its name
-    says, is left out and said.
+    Returns what was left out, a line each. Raises nothing: what cannot be masked is removed.
     """
     cut: list[str] = []
     for path in list(_files(run)):
@@ -44,24 +44,28 @@ def tidy_evidence(run: Path, mask: Mask, bounds: Bounds, tests: Sequence[TestRes
         try:
             _tidy(path, name, mask, bounds.file, tests, run.name, cut)
         except OSError as error:
-            # What could not be masked must not stay as it is.
-            cut.append(f"{name}: removed, it could not be masked: {error.strerror}")
+            cut.append(f"{name}: removed, since it could not be masked: {error.strerror}")
             with suppress(OSError):
                 path.unlink()
-    say_cut(run, map(mask, cut))
-    keep_within(run, bounds.total)
+    return [mask(line) for line in cut] + keep_within(run, bounds.total)
 
 
-def keep_within(run: Path, total: int) -> None:
-    """Remove files of a run, what is least needed first, until the rest has at most `total` bytes; cut.txt says so."""
-    say_cut(run, list(_removed(run, total)))
-
-
-def say_cut(run: Path, lines: Iterable[str]) -> None:
-    """Add lines to a run's cut.txt, where there is room for them."""
-    for line in lines:
+def keep_within(run: Path, total: int) -> list[str]:
+    """Remove files of a run, what is least needed first, until the rest has at most `total` bytes; return which."""
+    sizes = {path: path.stat().st_size for path in _files(run)}
+    over = sum(sizes.values()) - total
+    removed = []
+    for path in sorted(sizes, key=lambda path: (_rank(path.relative_to(run).as_posix()), -sizes[path])):
+        name = path.relative_to(run).as_posix()
+        if over <= 0:
+            break
+        if name.startswith(_SPARED):
+            continue
         with suppress(OSError):
-            append_line(run / CUT_FILE, line)
+            path.unlink()
+            over -= sizes[path]
+            removed.append(f"{name}: removed, {sizes[path]} bytes: a run keeps at most {total} in all")
+    return removed
 
 
 def _tidy(
@@ -82,7 +86,9 @@ def _tidy(
         cut.append(f"{name}: the first {len(after) - len(kept)} of {len(after)} bytes")
         after = kept
     if after != before:
+        times = path.stat()
         write_atomically(path, after)
+        os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))  # when it was written still tells of the run
 
 
 def _change_of(path: Path, mask: Mask, tests: Sequence[TestResult], run_id: str) -> Callable[[str], str] | None:
@@ -166,22 +172,6 @@ def _files(run: Path) -> Iterator[Path]:
         name = path.relative_to(run)
         if path.is_file() and not path.is_symlink() and name.parts[0] != WORK_FOLDER:
             yield path
-
-
-def _removed(run: Path, total: int) -> Iterator[str]:
-    """Remove the largest of what may go until the rest has room; yield what went."""
-    sizes = {path: path.stat().st_size for path in _files(run)}
-    over = sum(sizes.values()) - total
-    for path in sorted(sizes, key=lambda path: (_rank(path.relative_to(run).as_posix()), -sizes[path])):
-        name = path.relative_to(run).as_posix()
-        if over <= 0:
-            return
-        if name.startswith(_SPARED):
-            continue
-        with suppress(OSError):
-            path.unlink()
-            over -= sizes[path]
-            yield f"{name}: removed, {sizes[path]} bytes: more than {total} in all"
 
 
 def _rank(name: str) -> int:

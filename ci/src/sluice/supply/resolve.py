@@ -3,7 +3,7 @@
 import os
 import time
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Literal
@@ -53,6 +53,7 @@ class Supply:
         logs: Path,
         lock: Lock | None = None,
         parallel: int = 2,
+        on_obtained: Callable[[Component], None] = lambda _: None,
     ) -> None:
         self.catalog = catalog
         self.cache = cache
@@ -67,6 +68,7 @@ class Supply:
         self._one_at_a_time = {name: anyio.Lock() for name in catalog}
         self._probing: dict[str, anyio.Lock] = {}
         self._obtained: dict[str, Component] = {}
+        self._on_obtained = on_obtained
         self._reachable: dict[str, bool] = {}
         self._toolchain = ""
 
@@ -89,6 +91,7 @@ class Supply:
         async with self._one_at_a_time[name]:
             if name not in self._obtained:
                 self._obtained[name] = await self._obtain(entry)
+                self._on_obtained(self._obtained[name])
         return self._obtained[name]
 
     async def get_optional(self, name: str) -> Component | None:
