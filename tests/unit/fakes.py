@@ -1,5 +1,7 @@
 """Stand-ins for the ports; each answers from what a test gives it and remembers what it was asked."""
 
+import json
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -7,7 +9,7 @@ import anyio
 
 from sluice.domain import Series
 from sluice.errors import ClusterError, EvidenceError
-from sluice.ports import ClusterEvent, ContainerState, LogLine, LogTail, PodState, Rollout
+from sluice.ports import ClusterEvent, ContainerState, LogLine, LogTail, PodState, Rollout, Sidecar
 
 Answer = float | list[float] | Exception
 
@@ -58,6 +60,44 @@ class FakeLogs(FakeMetrics):
 
 
 @dataclass
+class KeptMetrics(FakeMetrics):
+    """Implements ports.Metrics with series of their own points, those that stand in the query asked for."""
+
+    series: Mapping[str, tuple[Series, ...]] = field(default_factory=dict)
+
+    async def instant(self, query: str, *, at: float | None = None) -> tuple[Series, ...]:
+        """The last point of each series."""
+        found = await self.range(query, start=0.0, end=at or 0.0, step=1.0)
+        return tuple(Series(one.labels, one.points[-1:]) for one in found)
+
+    async def range(self, query: str, *, start: float, end: float, step: float) -> tuple[Series, ...]:
+        """The points of the window."""
+        self.ranges.append((query, start, end, step))
+        found = [one for name, kept in self.series.items() if name in query for one in kept]
+        return tuple(
+            Series(one.labels, tuple((at, value) for at, value in one.points if start <= at <= end)) for one in found
+        )
+
+
+@dataclass
+class ReadableLogs(FakeLogs):
+    """Implements ports.Logs as far as a filter's words go: lines of the level, or with one of the words, asked for."""
+
+    async def lines(self, query: str, *, start: float, end: float, limit: int = 1000) -> tuple[LogLine, ...]:
+        """The lines of the window that the query is after."""
+        found = await super().lines(query, start=start, end=end, limit=100_000)
+        selector, _, words = query.partition(" |~ ")
+        levels = re.search(r'level=~?"([^"]*)"', selector)
+        wanted = re.compile(json.loads(words)) if words else None
+        return tuple(
+            line
+            for line in found
+            if (not levels or line.labels.get("level") in levels[1].split("|"))
+            and (not wanted or wanted.search(line.text))
+        )[:limit]
+
+
+@dataclass
 class FakeWorkloads:
     """Implements ports.Workloads; `log_of` gives a container's log, `broken` refuses kinds of reads."""
 
@@ -104,6 +144,23 @@ class FakeWorkloads:
     def _refuse(self, what: str) -> None:
         if what in self.broken:
             raise ClusterError(f"the API server refused {what}", seen="403: forbidden")
+
+
+@dataclass
+class FakeInspection(FakeWorkloads):
+    """Implements ports.Inspection."""
+
+    sidecar_list: tuple[Sidecar, ...] = ()
+
+    async def describe(self, namespace: str, pod: str) -> str:
+        """A word on a pod."""
+        self._refuse("describe")
+        return f"description of {namespace}/{pod}\n"
+
+    async def sidecars(self, namespace: str) -> tuple[Sidecar, ...]:
+        """Those that it was given."""
+        self._refuse("sidecars")
+        return self.sidecar_list
 
 
 def running_pod(name: str, *, namespace: str = "default", container: str = "main") -> PodState:

@@ -14,6 +14,7 @@ from sluice.steps.tidy_evidence import Bounds, keep_within, tidy_evidence
 
 # Twice what the evidence of 500 tests takes.
 _RESERVED_BYTES = 4 * 1024 * 1024
+_LOGS = f"{FOLDER}/logs"
 
 
 class EvidenceFolder:
@@ -48,9 +49,10 @@ class EvidenceFolder:
         if self._run.write(path, dump(evidence)):
             return evidence
         with suppress(OSError):
-            shutil.rmtree(self._run.folder / FOLDER / "logs")
-        self.say([f"{FOLDER}/logs: removed, so that evidence.json has room on a full disk"])
-        evidence = replace(evidence, cut=tuple(self.cut))
+            shutil.rmtree(self._run.folder / _LOGS)
+        self.say([f"{_LOGS}: removed, so that evidence.json has room on a full disk"])
+        left = tuple(name for name in evidence.files if not name.startswith(f"{_LOGS}/"))
+        evidence = replace(evidence, files=left, cut=tuple(self.cut))
         if self._run.write(path, dump(evidence)):
             return evidence
         self.say(["evidence.json: without plots and tables: the disk is full"])

@@ -78,7 +78,8 @@ def ending(text: str, limit: int) -> str:
 
 def _forms(secret: str) -> Iterator[str]:
     """The ways in which a value may be written."""
-    yield from (secret, quote(secret, safe=""), json.dumps(secret)[1:-1])
+    once = json.dumps(secret)[1:-1]
+    yield from (secret, quote(secret, safe=""), once, json.dumps(once)[1:-1])  # a JSON line may be a text in JSON
     data = secret.encode()
     for encode in (base64.b64encode, base64.urlsafe_b64encode):
         yield encode(data).decode()

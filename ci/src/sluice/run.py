@@ -19,12 +19,13 @@ import re
 import secrets
 import time
 import traceback
+import weakref
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import asdict, is_dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO, Generic, Literal, TypeVar
+from typing import Generic, Literal, TypeVar
 
 import anyio
 from anyio.abc import TaskGroup
@@ -87,7 +88,8 @@ class Run:
         self._last = _read_timings(home)
         (self.folder / "steps").mkdir(parents=True, exist_ok=True)
         self.logs.mkdir(exist_ok=True)
-        self._lock = _locked(self.folder / ".lock")
+        # Let go of with this object, or by whatever ends the process.
+        weakref.finalize(self, os.close, _locked(self.folder / ".lock"))
         if not again:
             _link(home / "latest", self.folder)
 
@@ -155,20 +157,20 @@ class Run:
         return f"Sluice itself failed: {type(error).__name__}: {error}\n  next:     report it with {place}"
 
 
-def _locked(path: Path) -> BinaryIO:
-    """Hold a lock for as long as this process lives or the file stays open."""
-    file = path.open("wb")
+def _locked(path: Path) -> int:
+    """Return the descriptor of a file that is locked for as long as it is open."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
-        file.close()
+        os.close(descriptor)
         raise EvidenceError(
             f"the run {path.parent.name} is at work",
             seen="another process holds it",
             expected="a run that ended or was killed",
             next_command="wait for its end, or stop it",
         ) from None
-    return file
+    return descriptor
 
 
 def _read_timings(home: Path) -> dict[str, float]:

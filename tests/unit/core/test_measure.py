@@ -12,6 +12,7 @@ from sluice.settings import Settings
 
 pytestmark = pytest.mark.anyio
 
+GATHERED = SuiteResults(0, 2, (), 1)  # what comes of gathering: the results, with the names of bundles
 CLUSTER = Cluster("c", "/kubeconfig", "r", "node", "1", True)
 
 
@@ -34,9 +35,9 @@ class FakeJudge:
 
     asked: list[tuple[str, object]] = field(default_factory=list)
 
-    async def gather_failure(self) -> tuple[str, ...]:
-        self.asked.append(("failure", None))
-        return ()
+    async def gather_failure(self, results: object, failures: object) -> object:
+        self.asked.append(("failure", failures))
+        return GATHERED
 
     async def collect_dashboards(self, results: object) -> None:
         self.asked.append(("dashboards", results))
@@ -68,8 +69,9 @@ async def test_dashboards_come_before_the_evidence() -> None:
 
 
 async def test_a_run_that_broke_shows_what_there_is() -> None:
-    taken, _ = await measured(SoFar(cluster=CLUSTER, failures=["a failure"]))
+    taken, asked = await measured(SoFar(cluster=CLUSTER, failures=["a failure"]))
     assert taken == ["gather failure", "collect dashboards", "collect evidence"]
+    assert asked == [("failure", ("a failure",)), ("dashboards", GATHERED), ("evidence", GATHERED)]
 
 
 async def test_without_a_cluster_there_is_nothing_to_show() -> None:

@@ -1,6 +1,7 @@
 """The bundle of a failed run: complete where it can be, bounded, masked, and never an error of its own."""
 
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
@@ -34,12 +35,15 @@ def text(folder: Path, name: str) -> str:
     return (folder / "failure" / name).read_text(encoding="utf-8")
 
 
-def left_out(folder: Path) -> str:
-    return (folder / "cut.txt").read_text(encoding="utf-8")
+async def gather(reading: FakeWorkloads, folder: Path, **more: Any) -> tuple[tuple[str, ...], str]:
+    """The files that were written, and what was left out."""
+    cut: list[str] = []
+    files = await gather_failure(reading, folder, cut=cut, **more)
+    return files, "\n".join(cut)
 
 
 async def test_it_has_states_events_a_summary_and_every_log(tmp_path: Path) -> None:
-    files = await gather_failure(cluster(), tmp_path)
+    files, _ = await gather(cluster(), tmp_path)
     assert sorted(files) == [
         "failure/events.txt",
         "failure/logs/default/broken/main.previous.log",
@@ -62,7 +66,7 @@ async def test_secrets_are_masked_in_every_file(tmp_path: Path) -> None:
     async def leaky(*_: object) -> str:
         return "connecting with the-database-key and POSTGRES_PASSWORD=hunter2\n"
 
-    files = await gather_failure(cluster(log_of=leaky), tmp_path, secrets=["the-database-key"])
+    files, _ = await gather(cluster(log_of=leaky), tmp_path, secrets=["the-database-key"])
     for file in files:
         content = (tmp_path / file).read_text(encoding="utf-8")
         assert "hunter2" not in content
@@ -76,13 +80,12 @@ async def test_what_is_broken_comes_first_and_what_found_no_room_is_named(tmp_pa
 
     pods = (*(running_pod(f"well-{number}") for number in range(5)), crashing_pod("broken"))
     reading = cluster(pod_list=pods, log_of=long)
-    await gather_failure(reading, tmp_path, max_bytes=1000)
+    _, cut = await gather(reading, tmp_path, max_bytes=1000)
     assert reading.log_reads[0] == ("broken", "main", True)
     kept = text(tmp_path, "logs/default/broken/main.previous.log")
     assert kept.endswith("broken 999\n")
     assert kept.startswith("broken ")
     assert len(kept) <= 1000
-    cut = left_out(tmp_path)
     assert "logs/default/broken/main.previous.log: the first" in cut
     assert "logs/default/well-4/main.log: left out, the bundle is full" in cut
     assert sum(path.stat().st_size for path in (tmp_path / "failure" / "logs").rglob("*.log")) <= 1000
@@ -90,15 +93,15 @@ async def test_what_is_broken_comes_first_and_what_found_no_room_is_named(tmp_pa
 
 async def test_room_that_a_short_log_did_not_need_goes_to_the_next(tmp_path: Path) -> None:
     pods = tuple(running_pod(f"well-{number}") for number in range(20))
-    files = await gather_failure(cluster(pod_list=pods), tmp_path, max_bytes=4_000_000)
+    files, cut = await gather(cluster(pod_list=pods), tmp_path, max_bytes=4_000_000)
     assert len([file for file in files if file.endswith(".log")]) == 20
-    assert not (tmp_path / "cut.txt").exists()
+    assert cut == ""
 
 
 @pytest.mark.parametrize("broken", ["pods", "events", "rollouts", "logs"])
 async def test_what_cannot_be_read_is_named_and_takes_nothing_else_with_it(tmp_path: Path, broken: str) -> None:
-    files = await gather_failure(cluster(broken=frozenset({broken})), tmp_path)
-    assert "403: forbidden" in left_out(tmp_path)
+    files, cut = await gather(cluster(broken=frozenset({broken})), tmp_path)
+    assert "403: forbidden" in cut
     assert "failure/summary.txt" in files
     expected = {"pods": "failure/events.txt", "events": "failure/logs/default/well/main.log"}
     assert expected.get(broken, "failure/pods.txt") in files
@@ -106,9 +109,8 @@ async def test_what_cannot_be_read_is_named_and_takes_nothing_else_with_it(tmp_p
 
 async def test_logs_that_never_come_end_at_the_deadline_and_are_named(tmp_path: Path) -> None:
     with anyio.fail_after(5):
-        files = await gather_failure(cluster(log_of=never), tmp_path, deadline_seconds=0.1)
+        files, cut = await gather(cluster(log_of=never), tmp_path, deadline_seconds=0.1)
     assert "failure/summary.txt" in files
-    cut = left_out(tmp_path)
     assert "the deadline of 0.1 s passed" in cut
     assert "logs/default/well/main.log" in cut
 
@@ -116,7 +118,7 @@ async def test_logs_that_never_come_end_at_the_deadline_and_are_named(tmp_path: 
 async def test_it_goes_on_under_cancellation(tmp_path: Path) -> None:
     with anyio.CancelScope() as scope:
         scope.cancel()
-        await gather_failure(cluster(), tmp_path)
+        await gather(cluster(), tmp_path)
     assert text(tmp_path, "logs/default/well/main.log") == "log of well main\n"
 
 
@@ -124,17 +126,19 @@ async def test_an_error_that_nobody_foresaw_is_noted(tmp_path: Path) -> None:
     async def bug(*_: object) -> str:
         raise ZeroDivisionError("a bug")
 
-    files = await gather_failure(cluster(log_of=bug), tmp_path)
+    files, cut = await gather(cluster(log_of=bug), tmp_path)
     assert "failure/pods.txt" in files
-    assert "gathering stopped: " in left_out(tmp_path)
+    assert "gathering stopped: " in cut
 
 
 async def test_a_folder_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:
     (tmp_path / "failure").write_text("a file where the folder should be", encoding="utf-8")
-    assert await gather_failure(cluster(), tmp_path) == ()
+    files, cut = await gather(cluster(), tmp_path)
+    assert files == ()
+    assert "failure/pods.txt: not written: " in cut
 
 
 async def test_names_that_are_no_file_names_stay_inside_the_bundle(tmp_path: Path) -> None:
     pod = PodState("default", "../../etc", "Running", True, containers=running_pod("x").containers)
-    files = await gather_failure(cluster(pod_list=(pod,)), tmp_path)
+    files, _ = await gather(cluster(pod_list=(pod,)), tmp_path)
     assert "failure/logs/default/.._.._etc/main.log" in files

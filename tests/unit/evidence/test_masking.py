@@ -1,11 +1,16 @@
 """Secrets do not get through, and what is no secret does."""
 
 import base64
+import json
 import time
+from dataclasses import dataclass
+from urllib.parse import quote
 
 import pytest
 
-from sluice.masking import masker
+from sluice.masking import MASK, beginning, ending, masked, masked_json, masker
+
+SECRET = 'pass/w+o"rd one'
 
 
 @pytest.mark.parametrize(
@@ -43,6 +48,65 @@ def test_given_values_are_masked_as_they_are_in_base64_and_one_inside_another() 
     mask = masker(["s3cr3t", "s3cr3t-and-more"])
     encoded = base64.b64encode(b"s3cr3t").decode()
     assert mask(f"a s3cr3t-and-more b s3cr3t c {encoded}") == "a *** b *** c ***"
+
+
+@pytest.mark.parametrize("before", ["", "u", "us", "user:"])
+@pytest.mark.parametrize("after", ["", "x", "xy", " and more"])
+def test_a_value_is_known_inside_a_longer_base64_text(before: str, after: str) -> None:
+    whole = (before + SECRET + after).encode()
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        assert MASK in masker([SECRET])(f"data {encode(whole).decode()} end"), encode
+
+
+@pytest.mark.parametrize(
+    "written", [quote(SECRET, safe=""), json.dumps({"x": SECRET}), json.dumps(json.dumps([SECRET]))]
+)
+def test_a_value_is_known_in_a_url_and_in_json(written: str) -> None:
+    assert MASK in masker([SECRET])(written)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "posting to https://hooks.slack.com/services/T00000000/B00000000/XXXXhunter2XXXXX",
+        "https://hooks.slack.com/workflows/T1/A1/1/hunter2",
+        "as xoxb-1234-hunter2-abcdef",
+        "integration_key=hunter2hunter2hunter2",
+        'routing-key: "hunter2hunter2hunter2"',
+        '{"service_key": "hunter2hunter2hunter2"}',
+    ],
+)
+def test_what_slack_and_pagerduty_call_a_secret_is_masked(text: str) -> None:
+    masked_text = masker()(text)
+    assert "hunter2" not in masked_text
+    assert MASK in masked_text
+
+
+@dataclass(frozen=True)
+class Thing:
+    text: str
+    labels: dict[str, str]
+    parts: tuple["Thing", ...] = ()
+    number: float = 1.5
+
+
+def test_a_value_of_the_domain_is_masked_to_any_depth_and_by_the_names_of_labels() -> None:
+    inner = Thing("Bearer abcdefghijk", {"client_secret": "plain", "pod": "backend-1", "secret-in-name": "x"})
+    assert masked(Thing("a", {}, (inner,)), masker()) == Thing(
+        "a", {}, (Thing("Bearer ***", {"client_secret": MASK, "pod": "backend-1", "secret-in-name": MASK}),)
+    )
+
+
+def test_json_is_masked_and_stays_what_it_is() -> None:
+    found = masked_json({"password": "plain", "list": [SECRET, 1, None, True], "token": 5}, masker([SECRET]))
+    assert found == {"password": MASK, "list": [MASK, 1, None, True], "token": 5}
+
+
+def test_a_text_is_cut_between_words() -> None:
+    text = f"before {SECRET.replace(' ', '-')} after"
+    assert beginning(text, 12) == "before [cut]"
+    assert ending(text, 12) == "[cut] after"
+    assert beginning(text, 1000) == ending(text, 1000) == text
 
 
 def test_values_too_short_to_tell_from_words_are_left_alone() -> None:

@@ -39,9 +39,7 @@ class _Tools:
 
 
 def evidence(
-    run: Annotated[
-        Path | None, typer.Option("--run", help="the folder of a run; the newest when none is given")
-    ] = None,
+    run: Annotated[Path | None, typer.Option("--run", help="the folder of a run, else the newest")] = None,
 ) -> None:
     """Gather what is left of a run that was killed: evidence.json, a verdict (fail) and a report.
 
@@ -133,7 +131,5 @@ def _is_whole(folder: Path) -> bool:
 
 
 def _say_whole(folder: Path) -> int:
-    out.print(
-        f"{shown(folder)} is whole: it has evidence, a verdict and a report; nothing was changed", highlight=False
-    )
+    out.print(f"{shown(folder)} is whole: it has evidence, verdict and report; nothing was changed", highlight=False)
     return 0

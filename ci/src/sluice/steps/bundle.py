@@ -8,6 +8,7 @@ from sluice.errors import SluiceError
 from sluice.files import write_atomically
 
 FOLDER = "failure"
+_FILE_BYTES = 1024 * 1024
 CUT_FILE = "cut.txt"  # of a run: what its files leave out, a line each
 
 
@@ -25,10 +26,15 @@ class Bundle:
         self.cut = cut
         self.open: list[str] = []
 
-    def write(self, name: str, text: str, *, limit: int = 1024 * 1024, keep_end: bool = False) -> bool:
-        """Write a file, masked, of at most `limit` bytes: its beginning, or its end. False where it could not be."""
+    def write(
+        self, name: str, text: str, *, limit: int = _FILE_BYTES, keep_end: bool = False, must: bool = False
+    ) -> bool:
+        """Write a file, masked, of at most `limit` bytes: its beginning, or its end. False where it could not be.
+
+        What `must` be there does not ask for room: first pages, which are short.
+        """
         # Masked before it is cut: half a secret would not be known for one.
-        text, lost = _fitting(self.mask(text), min(limit, max(self.room, 0)), keep_end=keep_end)
+        text, lost = _fitting(self.mask(text), limit if must else min(limit, max(self.room, 0)), keep_end=keep_end)
         if lost:
             self.cut.append(f"{name}: {lost} bytes of its {'beginning' if keep_end else 'end'}: no more room")
         path = self._run / name

@@ -76,7 +76,7 @@ async def gather_tests(
     now = ClusterNow(sources.cluster, namespace)
     folders = {test.id: f"{FOLDER}/tests/{slug(test.id, taken)}" for test in failed[:most]}
     # First of all: a deadline or a full disk may come in between.
-    bundle.write(f"{FOLDER}/README.txt", index(failures, failed, folders, run_id=run.name))
+    bundle.write(f"{FOLDER}/README.txt", index(failures, failed, folders, run_id=run.name), must=True)
 
     async def one(test: TestResult) -> None:
         async with limit:
@@ -153,7 +153,8 @@ class _Gathering:
         finally:
             self._found.missing += [] if whole else ["not all was read: the time for gathering was over"]
             self._cluster()
-            self._file("README.txt", readme(self._test, self._found, run_id=self._run_id))
+            page = readme(self._test, self._found, run_id=self._run_id)
+            self._bundle.write(f"{self._folder}/README.txt", page, must=True)
 
     def _file(self, name: str, text: str, about: str = "") -> bool:
         """Write a file, where there is something to write, and note what it tells for the README."""
