@@ -86,6 +86,8 @@ class Run:
         self.timings: list[StepTiming] = []
         self._home = home
         self._last = _read_timings(home)
+        # What is done afterwards is no sign of life of the run.
+        self._steps = "gathering.jsonl" if again else STEPS
         (self.folder / "steps").mkdir(parents=True, exist_ok=True)
         self.logs.mkdir(exist_ok=True)
         # Let go of with this object, or by whatever ends the process.
@@ -106,7 +108,7 @@ class Run:
         """
         self.progress.begin(name, expected_seconds=self._last.get(name))
         started, clock = time.time(), time.monotonic()
-        self._append(STEPS, json.dumps({"event": "begun", "name": name, "started": started}))
+        self._append(self._steps, json.dumps({"event": "begun", "name": name, "started": started}))
         outcome: Literal["done", "failed", "cancelled"] = "cancelled"
         try:
             with anyio.move_on_after(deadline_seconds) as limit:
@@ -125,7 +127,7 @@ class Run:
         finally:
             seconds = round(time.monotonic() - clock, 2)
             self.timings.append(StepTiming(name, started, seconds, outcome, detail))
-            self._append(STEPS, json.dumps({"event": "ended", **asdict(self.timings[-1])}))
+            self._append(self._steps, json.dumps({"event": "ended", **asdict(self.timings[-1])}))
             self.progress.end(name, outcome=outcome, detail=detail)
         self._last[name] = seconds
         self.write(self._home / "timings.json", json.dumps(self._last, indent=2, sort_keys=True).encode())

@@ -20,7 +20,17 @@ WORK_FOLDER = "work"  # what charts are installed from; it goes when the run end
 _TEXTS = (".log", ".txt", ".md", ".yaml", ".csv")
 # What goes first where there is too much: logs of what installed things, then those of pods; never what a failed test's
 # folder or a step says.
-_SPARED = (*OWN_FILES, f"{FOLDER}/tests/", "steps/", "junit", "run.json", "suites.jsonl", "policy.toml", CUT_FILE)
+_SPARED = (
+    *OWN_FILES,
+    f"{FOLDER}/tests/",
+    f"{FOLDER}/README.txt",
+    "steps/",
+    "junit",
+    "run.json",
+    "suites.jsonl",
+    "policy.toml",
+    CUT_FILE,
+)
 
 
 @dataclass(frozen=True)
