@@ -24,16 +24,15 @@ class EvidenceFolder:
         self._run = run
         self.bounds = bounds
         self.cut: list[str] = []
-        self._reserve: Reserve | None = None
+        self._reserve = Reserve(run.folder / ".reserve")
 
     def reserve(self) -> None:
         """Take the room that evidence.json needs while there is some."""
-        self._reserve = Reserve(self._run.folder / ".reserve", _RESERVED_BYTES)
+        self._reserve.take(_RESERVED_BYTES)
 
     def tidy(self, mask: Mask, tests: Sequence[TestResult]) -> None:
         """Mask all that lies there and keep to the bounds; from here on the reserve is free."""
-        if self._reserve:
-            self._reserve.release()
+        self._reserve.release()
         self.say(tidy_evidence(self._run.folder, mask, self.bounds, tests))
         self.cut = [mask(line) for line in self.cut]
 

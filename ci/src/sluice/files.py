@@ -46,18 +46,18 @@ def whole_lines(path: Path) -> Iterable[str]:
 
 
 class Reserve:
-    """Room on the disk that is kept for what must be written last, when the disk may be full.
+    """Room on the disk that is kept for what must be written last, when the disk may be full: a file of that size."""
 
-    A file of `size` bytes that are really taken (not a hole), given back by `release`.
-    """
-
-    def __init__(self, path: Path, size: int) -> None:
+    def __init__(self, path: Path) -> None:
         self._path = path
+
+    def take(self, size: int) -> None:
+        """Take `size` bytes, really (not as a hole)."""
         # A disk as full as that is told by whatever is written next.
-        with suppress(OSError), path.open("wb") as file:
+        with suppress(OSError), self._path.open("wb") as file:
             os.posix_fallocate(file.fileno(), 0, size)
 
     def release(self) -> None:
-        """Give the room back; harmless when done twice."""
+        """Give the room back; harmless when done twice, or by another process than the one that took it."""
         with suppress(OSError):
             self._path.unlink(missing_ok=True)
