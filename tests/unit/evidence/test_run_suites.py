@@ -10,6 +10,7 @@ import anyio
 import pytest
 
 from sluice.domain import SuiteResults, TestResult
+from sluice.rebuild import reports
 from sluice.steps.run_suites import ServiceAddress, SuiteContext, run_suites
 
 pytestmark = pytest.mark.anyio
@@ -50,7 +51,9 @@ OUTCOMES = """
 import pytest
 
 def test_passes(): pass
-def test_fails(): assert 1 == 2, "one is not two"
+def test_fails():
+    print("printed by the test")
+    assert 1 == 2, "one is not two"
 @pytest.fixture
 def broken(): raise RuntimeError("no set-up")
 def test_errs(broken): pass
@@ -87,6 +90,10 @@ async def test_each_test_has_its_outcome_its_window_and_its_cause(tmp_path: Path
     assert before <= results.started <= tests["test_passes"].started <= results.ended <= time.time()
     log = (tmp_path / "evidence" / "suites.log").read_text(encoding="utf-8").splitlines()
     assert log == lines
+    said = {test.rpartition("::")[2]: text for test, text in reports(tmp_path / "evidence").items()}
+    assert sorted(said) == ["test_errs", "test_fails", "test_leaves_a_mess"]
+    assert "one is not two" in said["test_fails"]
+    assert "--- Captured stdout call ---\nprinted by the test" in said["test_fails"]
     junit = ET.parse(tmp_path / "evidence" / "junit.xml").getroot()
     assert len(junit.findall(".//testcase")) >= 6
 
@@ -109,10 +116,13 @@ def test_it(request):
     assert context.services["backend"].port == 8000
     recorder = request.config.pluginmanager.get_plugin(RECORDER)
     recorder.request(request.node.nodeid, context.run_id + "-request")
+    recorder.trace(request.node.nodeid, "a" * 32)
+    recorder.trace(request.node.nodeid, "a" * 32)
     os._exit(3)
 """
     results, tests, _ = await run(tmp_path, {"api": source})
     assert tests["test_it"].request_ids == ("run-1-request",)
+    assert tests["test_it"].trace_ids == ("a" * 32,)
     assert results.exit_status == 3
 
 

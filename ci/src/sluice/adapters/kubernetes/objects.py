@@ -95,7 +95,7 @@ def secret_values(item: Object) -> Iterator[str]:
             value = base64.b64decode(data).decode().strip()
             if len(value) >= _SHORTEST_SECRET:
                 yield value
-                with suppress(ValueError, AttributeError, KeyError):
+                with suppress(ValueError, TypeError, KeyError):
                     yield str(json.loads(value)["d"])
 
 
