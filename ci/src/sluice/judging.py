@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import anyio.to_thread
 import httpx
 
 from sluice.adapters.kubernetes.connection import connect
@@ -170,7 +171,9 @@ class Judge:
     ) -> Evidence:
         """Everything that was measured, written as evidence.json; before that, the folder is masked and bounded."""
         results = await self._settled(results)
-        self._evidence.tidy(masker(self._secrets()), results.tests if results else ())
+        # Some seconds of work: whoever shows progress goes on meanwhile.
+        tests = results.tests if results else ()
+        await anyio.to_thread.run_sync(self._evidence.tidy, masker(self._secrets()), tests)
         facts = collect_evidence.RunFacts(
             run_id=self._run.id,
             started=self._run.started,

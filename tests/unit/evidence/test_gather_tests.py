@@ -246,3 +246,18 @@ async def test_it_is_bounded_and_says_what_had_no_room(tmp_path: Path) -> None:
     assert "RUN IT AGAIN" in text(tmp_path, "README.txt"), "the first page always has room"
     assert any(said.startswith(f"{FOLDER}/warnings.log: ") and "no more room" in said for said in cut)
     assert any("all after its first 2000 lines" in said for said in cut)
+
+
+async def test_a_long_line_is_cut_before_a_secret_and_not_within_it(tmp_path: Path) -> None:
+    long = replace(TEST, message=f"{'x' * 589} planted-secret-of-many-letters and more")
+    await gather(tmp_path, long, secrets=["planted-secret-of-many-letters"], reports={})
+    for page in (text(tmp_path, "README.txt"), text(tmp_path, "README.txt", "failure")):
+        assert "x" * 589 in page
+        assert "planted" not in page
+
+
+async def test_what_is_written_is_masked_when_it_is_written(tmp_path: Path) -> None:
+    leaky = tuple(replace(one, text=one.text.replace("unhandled error", "password=hunter2!")) for one in LINES)
+    await gather(tmp_path, sources=Sources(METRICS, ReadableLogs(kept=leaky), CLUSTER))
+    assert "password=***" in text(tmp_path, "requests.log")
+    assert not [path for path in tmp_path.rglob("*.*") if path.is_file() and "hunter2" in path.read_text()]
