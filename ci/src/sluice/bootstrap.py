@@ -26,6 +26,7 @@ from sluice.run import Run
 from sluice.settings import Settings
 from sluice.steps import build_images, create_cluster, install_charts, run_suites
 from sluice.steps.resolve_source import resolve_source
+from sluice.steps.suite_plan import ALL, Selection
 from sluice.supply import artifact
 from sluice.supply.cache import Cache
 from sluice.supply.catalog import load_catalog
@@ -42,6 +43,7 @@ class Options:
     reuse: bool = False
     may_install: bool = True
     suites: tuple[str, ...] = ()
+    selection: Selection = ALL
 
 
 class Toolbox:
@@ -240,6 +242,7 @@ class Toolbox:
             evidence_dir=self._run.folder,
             deadline_seconds=self.settings.deadlines.suites,
             on_line=partial(self._run.progress.update, "run suites"),
+            selection=self._options.selection,
         )
 
     async def leave_cluster(self) -> None:

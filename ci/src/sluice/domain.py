@@ -126,8 +126,22 @@ class Installation:
 
 
 @dataclass(frozen=True)
+class Attempt:
+    """A failed test run again, in isolation."""
+
+    outcome: Outcome
+    started: float
+    seconds: float
+    message: str = ""
+
+
+@dataclass(frozen=True)
 class TestResult:
-    """One test of a suite, with its window."""
+    """One test of a suite, with its window.
+
+    `outcome` is that of the first try, `attempts` are what came of running it again. `bundle` is the folder of a
+    failed test's evidence, relative to the run's.
+    """
 
     __test__ = False
 
@@ -138,16 +152,20 @@ class TestResult:
     seconds: float
     message: str = ""
     request_ids: tuple[str, ...] = ()
+    trace_ids: tuple[str, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
+    bundle: str = ""
 
 
 @dataclass(frozen=True)
 class SuiteResults:
-    """What run_suites saw."""
+    """What run_suites saw. `partial` says which part of the suites' tests was asked for, where it was not all of them."""
 
     started: float
     ended: float
     tests: tuple[TestResult, ...]
     exit_status: int
+    partial: str = ""
 
 
 @dataclass(frozen=True)
@@ -227,6 +245,7 @@ class Evidence:
     failures: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     tables: tuple[SuiteTable, ...] = ()
+    partial: str = ""  # as of SuiteResults: what speaks of a part of the tests is no verdict on a release
 
 
 @dataclass(frozen=True)

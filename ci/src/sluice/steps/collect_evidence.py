@@ -95,6 +95,7 @@ async def collect_evidence(
         failures=tuple(mask(failure) for failure in facts.failures),
         files=_files(evidence_dir),
         tables=tuple(_masked(table, mask) for table in _tables(evidence_dir, say)),
+        partial=facts.results.partial if facts.results else "",
     )
 
 

@@ -92,6 +92,8 @@ def _run_problems(evidence: Evidence) -> Iterator[str]:
         yield f"the evidence is of schema {evidence.schema!r}, this gate reads {EVIDENCE_SCHEMA!r}"
     for failure in evidence.failures:
         yield f"the run failed: {failure}"
+    if evidence.partial:
+        yield f"a part of the tests was run: {evidence.partial}"
     for step in evidence.steps:
         if step.outcome != "done":
             yield f"step {step.name!r}: {step.outcome} after {step.seconds:g} s"
