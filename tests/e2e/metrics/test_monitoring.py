@@ -11,7 +11,7 @@ from sluice.adapters.prometheus.client import PrometheusMetrics
 from sluice.steps.run_suites import SuiteContext
 
 # First: drills have targets that are down.
-pytestmark = [pytest.mark.anyio, pytest.mark.first, pytest.mark.beside]
+pytestmark = [pytest.mark.anyio, pytest.mark.first, pytest.mark.beside, pytest.mark.smoke]
 
 RULES = Path(__file__).parents[3] / "helm" / "monitoring" / "rules"
 OWN_TARGETS = {"alertmanager", "kube-state-metrics", "loki", "node-exporter", "prometheus"}

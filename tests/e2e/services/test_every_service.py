@@ -45,6 +45,7 @@ SIDECAR_PORT = "dapr-metrics"
 TESTED_WITHIN = 120.0
 
 
+@pytest.mark.smoke
 async def test_it_is_alive_and_ready_with_all_that_it_needs(service: str, clients: Clients) -> None:
     assert shown(await clients.proxies[service].get("/healthz"), 200) == {"status": "ok"}
     report = shown(await clients.proxies[service].get("/readyz"), 200)
@@ -52,6 +53,7 @@ async def test_it_is_alive_and_ready_with_all_that_it_needs(service: str, client
     assert set(report["checks"].values()) <= {"ok"}, report
 
 
+@pytest.mark.smoke
 async def test_it_serves_the_metrics_that_all_have(service: str, clients: Clients) -> None:
     metrics = await clients.proxies[service].get("/metrics")
     assert metrics.headers["content-type"].startswith("text/plain")
