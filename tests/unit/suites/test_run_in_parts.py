@@ -76,14 +76,16 @@ async def test_what_dies_in_one_lane_leaves_the_other_and_what_comes_after_it(tm
         tmp_path,
         {
             "alerts": "import os\n@beside\ndef test_dies(): os._exit(7)\n@beside\ndef test_behind(): pass\n"
-            "@disturbing\ndef test_after(): pass\n",
-            "logs": "def test_fails(): assert False\n",
+            "@disturbing\ndef test_after(): pass\n@disturbing\ndef test_dies_too(): os._exit(8)\n",
+            "logs": "@first\ndef test_fails(): assert False\ndef test_other(): pass\n",
         },
     )
     assert {name: test.outcome for name, test in tests.items()} == {
         "test_dies": "error", "test_behind": "error", "test_after": "passed", "test_fails": "failed",
+        "test_dies_too": "error", "test_other": "passed",
     }  # fmt: skip
     assert results.exit_status == 7  # worse than a failed test
+    assert tests["test_dies_too"].message.startswith("it was running when the suites' process ended with exit status 8")
     assert tests["test_dies"].message.startswith("it was running when the suites' process ended with exit status 7")
     assert tests["test_behind"].message.startswith("it did not run: the suites' process ended with exit status 7")
     # What brought its process down is not run again.
