@@ -71,10 +71,10 @@ def e2e(
     A run of a part of the suites is no verdict on a release: its exit status is 0 where all that was asked for passed.
     """
     settings = settings_of(supply, runtime)
-    part = selection_of(smoke=fast, shard=shard)
-    options = Options(keep or reuse, reuse, not no_install, tuple(suite or ()), part)
 
     async def work() -> int:
+        part = selection_of(smoke=fast, shard=shard)
+        options = Options(keep or reuse, reuse, not no_install, tuple(suite or ()), part)
         in_engine = settings.run.runtime == "dagger" or (settings.run.runtime == "auto" and session.reachable())
         # Inside the toolbox of an engine the steps run; starting another engine there would never end.
         line = _line_in_engine if in_engine and not session.inside() else _line_here
