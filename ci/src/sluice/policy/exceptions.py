@@ -6,13 +6,27 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import BeforeValidator, Field
+from pydantic_core import PydanticCustomError
 
 from sluice.domain import Override, Quarantined
 from sluice.policy.checked import Mistake, load_checked
 from sluice.policy.model import STRICT, Objective
 
+
+def _moment(text: object) -> datetime:
+    """A time with its zone: the same one wherever the file is read."""
+    try:
+        found = datetime.fromisoformat(text) if isinstance(text, str) else None
+    except ValueError:
+        found = None
+    if found is None or found.tzinfo is None:
+        raise PydanticCustomError("moment", "expected a time with its zone, such as 2027-01-31T18:00:00Z")
+    return found
+
+
 _Text = Annotated[str, Field(min_length=1)]
+_Moment = Annotated[datetime, BeforeValidator(_moment)]
 
 
 @dataclass(frozen=True)
@@ -22,7 +36,7 @@ class _Override:
     objective: _Text
     who: _Text
     why: _Text
-    until: AwareDatetime
+    until: _Moment
 
 
 @dataclass(frozen=True)
@@ -40,7 +54,7 @@ class _Quarantined:
     id: _Text
     owner: _Text
     reason: _Text
-    expires: AwareDatetime
+    expires: _Moment
 
 
 @dataclass(frozen=True)
