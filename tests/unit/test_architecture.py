@@ -36,6 +36,7 @@ MAY_IMPORT = {
     "run": {"domain", "errors", "ports"},
     "settings": {"errors", "toml_lines"},
     "policy": {"domain", "errors", "toml_lines"},
+    "schemas": {"domain"},
     "gate": {"domain", "errors", "policy"},
     "releases": {"domain", "errors", "policy"},
     "dashboards": {"domain", "errors"},

@@ -83,7 +83,7 @@ def _judged(objective: Objective, policy: Policy, evidence: Evidence) -> _Line:
     values = values_of(objective, evidence.measurements)
     # Images are compared each with its own baseline; elsewhere the worst series is compared with the worst.
     candidates = values if objective.kind == "image" else (worst_of(objective, values),)
-    many = f", the worst of {len(values)} series" if len(values) > 1 else ""
+    many = f", the worst of {len(values)} series" if len(values) > len(candidates) else ""
     lines = []
     for value in candidates:
         basis = None
@@ -91,7 +91,7 @@ def _judged(objective: Objective, policy: Policy, evidence: Evidence) -> _Line:
             basis = basis_of(objective, value, evidence.baselines, needed=policy.baselines.needed)
         whose = f" ({value.name})" if value.name else ""
         level, told = _level(objective, value.number, basis)
-        lines.append(_Line(value, basis, level, f"{value.number:.6g} {objective.unit}{many}{whose}, {told}"))
+        lines.append(_Line(value, basis, level, f"{_number(value.number)} {objective.unit}{many}{whose}, {told}"))
     lowest = [line for line in lines if _RANK[line.level] == min(_RANK[line.level] for line in lines)]
     worst = worst_of(objective, [line.value for line in lowest])
     return next(line for line in lowest if line.value == worst)
@@ -146,9 +146,14 @@ def _relation(criterion: Criterion, basis: Basis | None) -> str:
         return ""
     if basis.low == basis.high:
         whose = "the last release" if basis.releases == 1 else f"{basis.releases} passed releases"
-        return f"{criterion.relative} of {basis.value:.6g} ({limit:.6g}, of {whose})"
-    spread = f"{basis.releases} passed releases lie within {basis.low:.6g} and {basis.high:.6g}"
-    return f"{criterion.relative} of {basis.value:.6g} ({limit:.6g}: {spread})"
+        return f"{criterion.relative} of {_number(basis.value)} ({_number(limit)}, of {whose})"
+    spread = f"{basis.releases} passed releases lie within {_number(basis.low)} and {_number(basis.high)}"
+    return f"{criterion.relative} of {_number(basis.value)} ({_number(limit)}: {spread})"
+
+
+def _number(value: float) -> str:
+    """Six digits, and all of a large number: bytes are compared by eye with what a registry says."""
+    return f"{value:.0f}" if 1e6 <= abs(value) < 1e15 else f"{value:.6g}"
 
 
 def _ends(basis: Basis | None) -> dict[str, float | None]:

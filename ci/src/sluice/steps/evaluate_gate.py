@@ -129,6 +129,8 @@ def _run_problems(evidence: Evidence) -> Iterator[str]:
     """What stands against the run as a whole."""
     if evidence.schema != EVIDENCE_SCHEMA:
         yield f"the evidence is of schema {evidence.schema!r}, this gate reads {EVIDENCE_SCHEMA!r}"
+    if not evidence.ended >= evidence.started:
+        yield f"the run ended at {evidence.ended:.3f}, it began at {evidence.started:.3f}"
     for failure in evidence.failures:
         yield f"the run failed: {failure}"
     if evidence.partial:
