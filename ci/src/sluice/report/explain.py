@@ -97,7 +97,7 @@ def _comparison(policy: Policy, objective: Objective, result: ObjectiveResult) -
     else:
         yield "baseline", f"{words.quantity(result.baseline, unit)}, the mean of {result.baselines} passed releases"
         low, high = (words.quantity(end, unit) for end in result.interval)
-        yield "interval", f"{low} to {high}: where one more release like them would lie, 90 times of 100 (bootstrap)"
+        yield "interval", f"{low} to {high}: where one more release like them would lie (bootstrap, nominally 90 %)"
     if result.limit is not None:
         yield (
             "limit",
