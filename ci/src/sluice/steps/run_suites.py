@@ -149,6 +149,7 @@ def results_of(record: Path, suites: Sequence[str], reason: str, tail: str, ende
     started: dict[str, float] = {}
     finished: dict[str, dict[str, Any]] = {}
     requests: dict[str, list[str]] = {}
+    traces: dict[str, list[str]] = {}
     for event in events_of(record):
         match event["event"]:
             case "collected":
@@ -159,6 +160,8 @@ def results_of(record: Path, suites: Sequence[str], reason: str, tail: str, ende
                 started[event["test"]] = event["at"]
             case "request":
                 requests.setdefault(event["test"], []).append(event["request_id"])
+            case "trace":
+                traces.setdefault(event["test"], []).append(event["trace_id"])
             case "finished":
                 finished[event["test"]] = event
     for test, message in broken.items():
@@ -175,6 +178,7 @@ def results_of(record: Path, suites: Sequence[str], reason: str, tail: str, ende
             seconds=end["seconds"] if end else round(ended - at, 3),
             message=end["message"] if end else said,
             request_ids=tuple(requests.get(test, ())),
+            trace_ids=tuple(dict.fromkeys(traces.get(test, ()))),
         )
     met = {suite_of(test) for test in (*collected, *broken)}
     for suite in suites:

@@ -118,4 +118,6 @@ def events_of(record: Path) -> Iterator[dict[str, Any]]:
         return
     for line in record.read_text(encoding="utf-8").splitlines():
         with suppress(ValueError):  # the last line may be cut where the process died
-            yield json.loads(line)
+            event = json.loads(line)
+            if isinstance(event, dict) and "event" in event:
+                yield event
