@@ -113,7 +113,7 @@ def e2e(session: nox.Session) -> None:
 
 @nox.session
 def gate(session: nox.Session) -> None:
-    """Judge evidence again: `-- --evidence DIR`."""
+    """Judge evidence again: `-- --evidence DIR [--dry-run] [--explain] [--policy F]`."""
     sluice(session, "gate")
 
 
@@ -121,6 +121,12 @@ def gate(session: nox.Session) -> None:
 def evidence(session: nox.Session) -> None:
     """Gather what is left of a run that was killed: `-- --run DIR`, else the newest."""
     sluice(session, "evidence")
+
+
+@nox.session
+def schemas(session: nox.Session) -> None:
+    """Write docs/schemas anew from the dataclasses of evidence and verdict."""
+    sluice(session, "schemas")
 
 
 @nox.session

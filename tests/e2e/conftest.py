@@ -17,6 +17,7 @@ from sluice.adapters.loki.client import LokiLogs
 from sluice.adapters.prometheus.client import PrometheusMetrics
 from sluice.domain import load
 from sluice.steps.run_suites import CONTEXT_VARIABLE, ServiceAddress, SuiteContext
+from sluice.steps.suite_plan import OTHERS, PLACES, Test
 from sluice.suite_recorder import RECORDER
 
 
@@ -42,23 +43,15 @@ async def api_server(context: SuiteContext, anyio_backend: str) -> AsyncIterator
         yield client
 
 
-# The order of tests that have one of these; the others are at 0, and stay as collected.
-ORDER = {
-    "first": (-1, "runs before every test without it: it needs a system that nobody disturbed yet"),
-    "disturbing": (1, "runs after every test without it: it takes away what others need"),
-    "last": (2, "runs after those too: it changes what is installed, or looks at what all did"),
-}
-
-
 def pytest_configure(config: pytest.Config) -> None:
     """Register the suites' own markers."""
-    for name, (_, meaning) in ORDER.items():
+    for name, meaning in {**{name: meaning for name, (_, meaning) in PLACES.items()}, **OTHERS}.items():
         config.addinivalue_line("markers", f"{name}: {meaning}")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put what is marked where it belongs."""
-    items.sort(key=lambda item: next((place for name, (place, _) in ORDER.items() if item.get_closest_marker(name)), 0))
+    """Put what is marked where it belongs: by hand, a suite runs in the order that the pipeline keeps."""
+    items.sort(key=lambda item: Test(item.nodeid, frozenset(mark.name for mark in item.iter_markers())).place)
 
 
 def _proxy(client: httpx.AsyncClient, address: ServiceAddress) -> ServiceProxy:

@@ -9,6 +9,7 @@ from typing import Any, Self, TypeVar
 
 import anyio
 import httpx
+import pytest
 from tests.e2e.users import Signer
 
 from sluice.adapters.kubernetes.service_proxy import ServiceProxy
@@ -45,6 +46,21 @@ async def eventually(check: Callable[[], Awaitable[T]], *, within: float, every:
                 cause = f"{type(error).__name__}: {error}"
             await anyio.sleep(every)
     raise AssertionError(f"not within {within:g} s; last cause: {cause}")
+
+
+def asked_for(request: pytest.FixtureRequest, parameter: str) -> set[Any]:
+    """The values of a parameter in the tests of a fixture's module that this session runs.
+
+    A test that is run again by itself need not wait for what only the others look at.
+    """
+    items = [item for item in request.session.items if getattr(item, "module", None) is request.module]
+    if any(parameter not in _parameters(item) for item in items):
+        return set()
+    return {_parameters(item)[parameter] for item in items}
+
+
+def _parameters(item: pytest.Item) -> Mapping[str, Any]:
+    return getattr(getattr(item, "callspec", None), "params", {})
 
 
 @dataclass(frozen=True)

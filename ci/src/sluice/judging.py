@@ -22,6 +22,7 @@ from sluice.evidence_folder import EvidenceFolder
 from sluice.masking import masker
 from sluice.policy import Policy
 from sluice.rebuild import RUN_FILE, RunRecord, reports
+from sluice.releases import POLICY_COPY, Standing, record
 from sluice.report import dashboard, page
 from sluice.run import Run
 from sluice.settings import Settings
@@ -67,6 +68,7 @@ class Judge:
         limits = settings.evidence
         bounds = Bounds(file=int(limits.max_file_mb * 1e6), total=int(limits.max_mb * 1e6))
         self._evidence = EvidenceFolder(run, bounds)
+        self.standing = Standing()
 
     def begin(self) -> None:
         """Write down what is asked of the run, and take the room that its evidence needs where the disk gets full."""
@@ -188,6 +190,9 @@ class Judge:
             failures=tuple(failures),
             secrets=self._secrets(),
             cut=tuple(self._evidence.cut),
+            baselines=self.standing.baselines,
+            overrides=self.standing.overrides,
+            quarantine=self.standing.quarantine,
         )
         collect = partial(
             collect_evidence.collect_evidence,
@@ -204,6 +209,8 @@ class Judge:
         else:
             async with self._connect() as client:
                 evidence = await collect(metrics=self._metrics(client), logs=self._logs(client))
+        # With it the verdict can be computed again when release/ has long changed.
+        self._run.write(self._run.folder / POLICY_COPY, self.standing.policy_text)
         return self._evidence.write_evidence(evidence)
 
     async def _settled(self, results: SuiteResults | None) -> SuiteResults | None:
@@ -232,8 +239,12 @@ class Judge:
         return LokiLogs(ServiceProxy(client, self._settings.namespaces.logging, "loki", 3100))
 
     def write_report(self, evidence: Evidence, verdict: Verdict) -> None:
-        """verdict.json, report.html and a page a dashboard beside the evidence."""
+        """verdict.json, report.html and a page a dashboard beside the evidence; what passed is kept to compare with."""
         self._run.write(self._run.folder / "verdict.json", dump(verdict))
+        try:
+            record(self._run.folder.parents[1], evidence, verdict, keep=self._policy.baselines.keep)
+        except OSError as error:
+            self._run.progress.update("report", f"what passed is not kept to compare with: {error.strerror}")
         logs = {name: _tail(self._run.folder / name) for name in evidence.files if name.endswith((".log", ".txt"))}
         boards = list(self._boards())
         titles = [(one.dashboard.title, one.dashboard.uid) for one in boards]

@@ -2,7 +2,7 @@
 
 One JSON object a line, in the file that the environment variable SLUICE_E2E_RESULTS names:
 
-    {"event": "collected", "tests": [id, …]}
+    {"event": "collected", "tests": [id, …], "marks": {id: [marker's name, …]}}
     {"event": "broken",    "test": id, "message": …}                      a file that cannot be collected
     {"event": "started",   "test": id, "at": seconds since the epoch}
     {"event": "request",   "test": id, "request_id": …}
@@ -62,7 +62,8 @@ class Recorder:
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Note what will run, so that what did not is known."""
-        self._write(event="collected", tests=[item.nodeid for item in session.items])
+        marks = {item.nodeid: sorted({mark.name for mark in item.iter_markers()}) for item in session.items}
+        self._write(event="collected", tests=list(marks), marks=marks)
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         """A test starts: its window opens."""

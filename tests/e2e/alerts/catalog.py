@@ -1,5 +1,6 @@
 """The drills: which alert each fault must bring about. Those of the second round would disturb those of the first."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,7 +51,23 @@ class Stage:
         return self.clients.backend(new_user(), lambda _: None)
 
 
-async def staged(drills: Drills, clients: Clients, prometheus: PrometheusMetrics) -> Stage:
+@dataclass(frozen=True)
+class Round:
+    """Drills that go side by side, and the name and title of their table."""
+
+    drills: Callable[[Stage], tuple[Drill, ...]]
+    stand_ins: bool
+    table: str
+    title: str
+
+    async def staged(self, kube: Kube, clients: Clients, prometheus: PrometheusMetrics) -> Stage:
+        """Put there what its drills are made with."""
+        if self.stand_ins:
+            return await _with_stand_ins(await Drills.made(kube), clients, prometheus)
+        return Stage(Drills(kube, {}), kube, clients, {})
+
+
+async def _with_stand_ins(drills: Drills, clients: Clients, prometheus: PrometheusMetrics) -> Stage:
     """Put all stand-ins there; returns when they are scraped and each consumer has consumed."""
     stage = Stage(drills, drills.kube, clients, {})
     # Each start takes a processor for a second: all at once would starve one another's probes.
@@ -188,3 +205,7 @@ def second_round(stage: Stage) -> tuple[Drill, ...]:
             {"node": "drill-node-2"},
         ),
     )
+
+
+FIRST_ROUND = Round(first_round, True, "alert-drills", "Alert drills: seconds from a fault to its receivers, and back")
+SECOND_ROUND = Round(second_round, False, "alert-drills-disturbing", "Alert drills that disturb others")

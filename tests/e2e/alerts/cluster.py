@@ -46,10 +46,16 @@ class Drills:
         containers = [*pod["spec"]["containers"], *pod["spec"].get("initContainers", ())]
         images = {one["name"]: one["image"] for one in containers}
         drills = Drills(kube, {"service": images["backend"], "daprd": images["daprd"]})
-        for manifest in manifests("common.yaml"):
-            if manifest["kind"] == "ConfigMap":
-                manifest["data"]["stand_in.py"] = (FAULTS / "stand_in.py").read_text(encoding="utf-8")
-            await drills.apply(manifest)
+
+        async def shared() -> None:
+            for manifest in manifests("common.yaml"):
+                if manifest["kind"] == "ConfigMap":
+                    manifest["data"]["stand_in.py"] = (FAULTS / "stand_in.py").read_text(encoding="utf-8")
+                await drills.apply(manifest)
+
+        await eventually(
+            shared, within=GONE_WITHIN, every=1
+        )  # the namespace of earlier drills may still be on its way out
         return drills
 
     async def apply(self, manifest: dict[str, Any]) -> None:

@@ -43,6 +43,15 @@ class Outcome:
     failure: str = "it did not begin"
 
 
+def assert_as_it_should(outcome: Outcome, *, severity: str) -> None:
+    """Fail unless a drill went from its beginning to its end, and everybody was told what to do."""
+    assert not outcome.failure, f"{outcome.drill.says}: {outcome.failure}"
+    assert outcome.drill.severity == severity
+    for kind, text in outcome.texts.items():
+        for annotation in ("summary", "runbook_url"):
+            assert outcome.annotations[annotation] in text, f"{kind} was not told the {annotation}: {text}"
+
+
 async def drilled(drill: Drill, watch: Watch) -> Outcome:
     """Make one drill from its beginning to its end; what goes wrong is in the outcome."""
     outcome = Outcome(drill)

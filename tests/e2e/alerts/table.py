@@ -14,7 +14,7 @@ NOTE = (
 )
 
 
-def table(outcomes: Iterable[Outcome]) -> SuiteTable:
+def table(outcomes: Iterable[Outcome], name: str, title: str) -> SuiteTable:
     """One row a drill, pages first."""
     rows = tuple(
         (
@@ -26,9 +26,7 @@ def table(outcomes: Iterable[Outcome]) -> SuiteTable:
         )
         for one in sorted(outcomes, key=lambda one: (one.drill.severity, one.drill.alert))
     )
-    return SuiteTable(
-        "alert-drills", "Alert drills: seconds from a fault to its receivers, and back", COLUMNS, rows, NOTE
-    )
+    return SuiteTable(name, title, COLUMNS, rows, NOTE)
 
 
 def _seconds(value: float | None) -> str:

@@ -18,7 +18,8 @@ from sluice.adapters.loki.client import LokiLogs
 from sluice.adapters.prometheus.client import PrometheusMetrics
 from sluice.steps.run_suites import SuiteContext
 
-pytestmark = pytest.mark.anyio
+# Beside the quiet minute: whoever reads disturbs nobody.
+pytestmark = [pytest.mark.anyio, pytest.mark.first, pytest.mark.beside]
 
 RUNBOOKS = sorted((Path(__file__).parents[3] / "helm" / "monitoring" / "runbooks").glob("*.md"))
 SERVICE = "backend"

@@ -5,7 +5,7 @@ import uuid
 import pytest
 from tests.e2e.support import Backend, problem, shown
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.smoke]
 
 
 async def test_a_created_task_is_read_back_as_it_was_given(backend: Backend, user: str) -> None:

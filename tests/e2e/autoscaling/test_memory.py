@@ -13,7 +13,8 @@ from tests.e2e.support import eventually
 
 from sluice.steps.run_suites import SuiteContext
 
-pytestmark = pytest.mark.anyio
+# First: the system itself is measured, without what drills and load add to it.
+pytestmark = [pytest.mark.anyio, pytest.mark.first, pytest.mark.smoke]
 
 BOUND_BYTES = int(2.5 * 1024**3)
 # metrics-server knows a pod after two of its rounds, which are 15 s apart.

@@ -17,7 +17,8 @@ from tests.e2e.websocket.listening import Sync
 
 from sluice.steps.run_suites import SuiteContext
 
-pytestmark = pytest.mark.anyio
+# It takes processors and pods away from everybody else.
+pytestmark = [pytest.mark.anyio, pytest.mark.disturbing]
 
 # metrics-server asks every 15 s, the autoscaler looks every 15 s, a pod takes some seconds to be ready.
 SCALED_WITHIN = 180.0

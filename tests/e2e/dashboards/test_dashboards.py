@@ -13,8 +13,8 @@ from sluice.adapters.query_api import ask
 from sluice.dashboards import FOLDER, Dashboard, Panel, Query, Variable, fill, label_values, load_dashboards
 from sluice.steps.run_suites import SuiteContext
 
-# After the others: what they did is to be seen, too.
-pytestmark = [pytest.mark.anyio, pytest.mark.last]
+# After the others: what they did is to be seen, too. It reads, and what is installed meanwhile is in no panel's way.
+pytestmark = [pytest.mark.anyio, pytest.mark.last, pytest.mark.beside]
 
 DASHBOARDS = load_dashboards(Path(__file__).parents[3] / FOLDER)
 QUERIES = [

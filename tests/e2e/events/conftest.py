@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import pytest
-from tests.e2e.events.effects import Effects
+from tests.e2e.effects import Effects
 from tests.e2e.events.publishing import Sidecar
 from tests.e2e.kube import Kube
 from tests.e2e.support import Backend, Client, Clients

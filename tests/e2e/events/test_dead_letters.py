@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from tests.e2e.audit import entries_of
-from tests.e2e.events.effects import Effects
+from tests.e2e.effects import Effects
 from tests.e2e.events.publishing import Message, Sidecar, created, event, message, task
 from tests.e2e.support import EFFECT_WITHIN, PROVOKED, SKEW_SECONDS, Client, eventually
 

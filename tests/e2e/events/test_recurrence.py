@@ -49,6 +49,7 @@ async def test_a_task_that_is_completed_twice_is_followed_once(backend: Backend)
     assert sorted(one["title"] for one in following) == ["other", "twice"]
 
 
+@pytest.mark.smoke
 async def test_a_series_ends_where_its_rule_does(backend: Backend) -> None:
     task = await backend.create(title="once", due_at=due(1), recurrence="FREQ=DAILY;COUNT=1", timezone="UTC")
     await backend.complete(task["id"])

@@ -4,7 +4,7 @@ from typing import Any
 
 import anyio
 import pytest
-from tests.e2e.events.effects import Effects
+from tests.e2e.effects import Effects
 from tests.e2e.events.publishing import Sidecar, completed, envelope, message
 from tests.e2e.kube import Kube
 from tests.e2e.support import EFFECT_WITHIN, Clients, eventually, problem

@@ -10,7 +10,7 @@ from sluice.adapters.loki.client import LokiLogs
 from sluice.ports import LogLine
 from sluice.steps.run_suites import SuiteContext
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.smoke]
 
 
 async def test_an_event_is_followed_in_the_logs_of_all_services_by_one_trace_id(

@@ -18,6 +18,7 @@ LABELS = {"namespace", "service", "pod", "container", "level"}
 FIELDS = ["timestamp", "level", "service", "message", "request_id", "user_id", "trace_id"]
 
 
+@pytest.mark.smoke
 async def test_a_request_is_found_by_its_id_with_its_user(story: Story, loki: LokiLogs, stream: str) -> None:
     request_id = story.created.request.headers["X-Request-ID"]
     query = f'{{{stream}}} | json | request_id="{request_id}" | message="request served"'
@@ -39,6 +40,7 @@ async def test_a_request_is_found_by_its_id_with_its_user(story: Story, loki: Lo
     assert told == expected
 
 
+@pytest.mark.smoke
 async def test_not_one_line_is_missing_or_doubled(story: Story, loki: LokiLogs, stream: str) -> None:
     query = f'{{{stream}}} | json | user_id="{story.user}" | message="request served"'
 

@@ -74,6 +74,7 @@ async def test_after_a_restart_everything_is_found(
 
 
 @pytest.mark.last
+@pytest.mark.once  # by itself it would look for lines that nobody wrote
 async def test_what_is_older_than_the_retention_is_gone(loki: LokiLogs) -> None:
     async def only_the_young() -> None:
         assert await texts(loki) == ["young"]

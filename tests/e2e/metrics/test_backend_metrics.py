@@ -7,7 +7,8 @@ from tests.e2e.support import shown
 from sluice.adapters.kubernetes.service_proxy import ServiceProxy
 from sluice.adapters.prometheus.client import PrometheusMetrics
 
-pytestmark = pytest.mark.anyio
+# First: it counts to the number, and with pods that come and go a sum over them shrinks.
+pytestmark = [pytest.mark.anyio, pytest.mark.first, pytest.mark.beside]
 
 # Routes that the OpenAPI document leaves out, besides those that fail on purpose.
 UNDOCUMENTED = {"/healthz", "/readyz", "/metrics", "/openapi.json", "/dapr/subscribe", "/events/{topic}", "unmatched"}

@@ -10,7 +10,8 @@ from sluice.adapters.kubernetes.service_proxy import ServiceProxy
 from sluice.adapters.prometheus.client import PrometheusMetrics
 from sluice.steps.run_suites import SuiteContext
 
-pytestmark = pytest.mark.anyio
+# First: drills have targets that are down.
+pytestmark = [pytest.mark.anyio, pytest.mark.first, pytest.mark.beside, pytest.mark.smoke]
 
 RULES = Path(__file__).parents[3] / "helm" / "monitoring" / "rules"
 OWN_TARGETS = {"alertmanager", "kube-state-metrics", "loki", "node-exporter", "prometheus"}

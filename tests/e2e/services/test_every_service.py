@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
+import anyio
 import pytest
 from tests.e2e.kube import Kube
 from tests.e2e.support import (
@@ -17,6 +18,7 @@ from tests.e2e.support import (
     TOKEN_HEADER,
     Client,
     Clients,
+    asked_for,
     eventually,
     problem,
     shown,
@@ -43,6 +45,7 @@ SIDECAR_PORT = "dapr-metrics"
 TESTED_WITHIN = 120.0
 
 
+@pytest.mark.smoke
 async def test_it_is_alive_and_ready_with_all_that_it_needs(service: str, clients: Clients) -> None:
     assert shown(await clients.proxies[service].get("/healthz"), 200) == {"status": "ok"}
     report = shown(await clients.proxies[service].get("/readyz"), 200)
@@ -50,6 +53,7 @@ async def test_it_is_alive_and_ready_with_all_that_it_needs(service: str, client
     assert set(report["checks"].values()) <= {"ok"}, report
 
 
+@pytest.mark.smoke
 async def test_it_serves_the_metrics_that_all_have(service: str, clients: Clients) -> None:
     metrics = await clients.proxies[service].get("/metrics")
     assert metrics.headers["content-type"].startswith("text/plain")
@@ -125,12 +129,28 @@ async def test_each_of_its_pods_is_scraped_and_so_is_each_sidecar(
     await eventually(all_up, within=SCRAPED_WITHIN)
 
 
-async def test_its_chart_passes_helms_test(service: str, context: SuiteContext) -> None:
+@pytest.fixture(scope="module")
+async def helm_tests(request: pytest.FixtureRequest, context: SuiteContext) -> dict[str, str]:
+    """What `helm test` says of each service: it waits for a pod most of its time, so they go side by side."""
+    said: dict[str, str] = {}
+    services = {str(one) for one in asked_for(request, "service")} or set(context.services)
+
+    async def one(service: str) -> None:
+        words = [context.helm, "test", service, "--namespace", context.namespace, "--kubeconfig", context.kubeconfig]
+        words += ["--kube-context", context.kube_context] if context.kube_context else []
+        done = await run([*words, "--timeout", "90s"], deadline_seconds=TESTED_WITHIN, check=False)
+        said[service] = f"{done.stdout}\n{done.tail if done.status else ''}"
+
+    async with anyio.create_task_group() as group:
+        for service in services:
+            group.start_soon(one, service)
+    return said
+
+
+async def test_its_chart_passes_helms_test(service: str, helm_tests: dict[str, str]) -> None:
     """A pod of its own image finds it by its name and may call it: what the network policies let through is in it."""
-    words = [context.helm, "test", service, "--namespace", context.namespace, "--kubeconfig", context.kubeconfig]
-    words += ["--kube-context", context.kube_context] if context.kube_context else []
-    done = await run([*words, "--timeout", "90s"], deadline_seconds=TESTED_WITHIN)
-    assert re.search(rf"TEST SUITE:\s+{service}-test\n(.+\n)*Phase:\s+Succeeded", done.stdout), done.stdout
+    said = helm_tests[service]
+    assert re.search(rf"TEST SUITE:\s+{service}-test\n(.+\n)*Phase:\s+Succeeded", said), said
 
 
 async def documented(client: Client) -> list[tuple[str, str]]:

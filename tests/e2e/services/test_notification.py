@@ -22,6 +22,7 @@ RETRIED_WITHIN = 30.0
 REFUSED = 422
 
 
+@pytest.mark.smoke
 async def test_a_change_is_delivered_to_the_channel_that_asked_for_it(
     backend: Backend, client: Callable[..., Client], kube: Kube
 ) -> None:

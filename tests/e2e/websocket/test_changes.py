@@ -11,6 +11,7 @@ from tests.e2e.websocket.listening import Sync, told
 pytestmark = pytest.mark.anyio
 
 
+@pytest.mark.smoke
 async def test_changes_come_in_order_each_with_the_task_as_it_is_then(sync: Sync, backend: Backend, user: str) -> None:
     async with sync.listening(user) as listener:
         assert listener.hello["sequence"] == 0

@@ -54,6 +54,12 @@ def test_a_runtime_that_is_none_is_told(tree: Path) -> None:
     assert "docker or dagger" in result.output
 
 
+def test_a_part_that_is_none_is_told(tree: Path) -> None:
+    result = sluice("e2e", "--shard", "3/2")
+    assert result.exit_code == 2
+    assert "--shard 3/2: no part of a whole" in result.output
+
+
 def test_evidence_that_is_not_there_is_told_with_the_next_command(tree: Path) -> None:
     result = sluice("gate", "--evidence", "nowhere", "--policy", str(POLICY))
     assert result.exit_code == 2

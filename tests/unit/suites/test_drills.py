@@ -103,7 +103,7 @@ async def test_an_alert_that_does_as_it_should_is_timed() -> None:
     assert list(times) == sorted(cast("tuple[float, ...]", times))
     assert outcome.resolved is not None
     assert outcome.told_resolved is not None
-    (row,) = table([outcome]).rows
+    (row,) = table([outcome], "drills", "Drills").rows
     assert row == ("Broken", "critical", "broken", "0 s", "0 s", "0 s", "0 s", "0 s", "as it should")
 
 

@@ -12,16 +12,20 @@ from sluice.adapters.progress import shown_progress
 from sluice.bootstrap import Options, Toolbox, kubeconfig
 from sluice.domain import Evidence, Verdict, load
 from sluice.entrypoints import dagger_run
+from sluice.entrypoints.conclusion import conclusion
 from sluice.entrypoints.console import Mode, err, finish, home, out, root, settings_of, shown
 from sluice.entrypoints.evidence_command import evidence
 from sluice.entrypoints.gate_command import gate
+from sluice.entrypoints.schemas_command import schemas
 from sluice.errors import SettingsError
 from sluice.housekeeping import clean as remove_ours
 from sluice.pipeline import e2e as whole_line
+from sluice.policy import load_policy
 from sluice.report.terminal import components_table, steps_table, verdict_table
 from sluice.run import Run
 from sluice.settings import Settings
 from sluice.slo import files as slo_files
+from sluice.steps.suite_plan import selection_of
 from sluice.supply import maven
 from sluice.supply import tools as test_tools
 
@@ -51,6 +55,11 @@ def e2e(
         bool, typer.Option("--reuse", help="use a kept cluster where it still fits; implies --keep")
     ] = False,
     suite: Annotated[list[str] | None, typer.Option("--suite", help="only this suite; may be given again")] = None,
+    fast: Annotated[bool, typer.Option("--fast", help="only the smoke tests; with --reuse in a minute")] = False,
+    shard: Annotated[
+        str,
+        typer.Option("--shard", metavar="N/M", help="only the Nth of M parts of the suites, which take equally long"),
+    ] = "",
     supply: SupplyMode = None,
     no_install: NoInstall = False,
     runtime: Annotated[
@@ -61,11 +70,13 @@ def e2e(
 
     A first run builds every component, about half an hour on two cores; later runs take a few minutes.
     The evidence is one folder below .sluice/runs, .sluice/latest is the newest; open its report.html.
+    A run of a part of the suites is no verdict on a release: its exit status is 0 where all that was asked for passed.
     """
     settings = settings_of(supply, runtime)
-    options = Options(keep=keep or reuse, reuse=reuse, may_install=not no_install, suites=tuple(suite or ()))
 
     async def work() -> int:
+        part = selection_of(smoke=fast, shard=shard)
+        options = Options(keep or reuse, reuse, not no_install, tuple(suite or ()), part)
         in_engine = settings.run.runtime == "dagger" or (settings.run.runtime == "auto" and session.reachable())
         # Inside the toolbox of an engine the steps run; starting another engine there would never end.
         line = _line_in_engine if in_engine and not session.inside() else _line_here
@@ -75,11 +86,12 @@ def e2e(
             out.print(table)
         for failure in found.failures:
             err.print(f"\n✗ {failure}", markup=False, highlight=False)
-        out.print(f"\n{verdict.level.upper()}  score {verdict.score:.0f} of 100", highlight=False)
+        concluded = conclusion(load_policy(root() / "release" / "policy.toml").required_suites, found, verdict)
+        out.print(f"\n{concluded.text}", highlight=False)
         out.print(f"evidence: {shown(folder)}   report: {shown(folder / 'report.html')}", highlight=False)
         if options.keep and line is _line_here:
             out.print(f"the cluster is kept: kubectl --kubeconfig {kubeconfig(settings)} get pods -A", highlight=False)
-        return 1 if verdict.level == "fail" else 0
+        return concluded.exit_status
 
     finish(work)
 
@@ -96,10 +108,14 @@ async def _line_here(settings: Settings, options: Options) -> Path:
 
 async def _line_in_engine(settings: Settings, options: Options) -> Path:
     """Run the line in a Dagger engine; returns the folder that it exported its run to."""
-    if options.keep:
+    refused = {
+        "--keep and --reuse: the cluster of the runtime dagger lives and ends inside the engine": options.keep,
+        "--fast and --shard: the runtime dagger runs whole suites": bool(str(options.selection)),
+    }
+    if any(refused.values()):
         raise SettingsError(
             "the command line",
-            ["--keep and --reuse: the cluster of the runtime dagger lives and ends inside the engine"],
+            [mistake for mistake, made in refused.items() if made],
             expected="--runtime docker with them",
             next_command="./nox -s e2e -- --runtime docker --keep",
         )
@@ -154,6 +170,7 @@ def supply(
 
 app.command()(gate)
 app.command()(evidence)
+app.command()(schemas)
 
 
 @app.command()

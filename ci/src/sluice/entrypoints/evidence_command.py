@@ -20,6 +20,7 @@ from sluice.judging import Judge
 from sluice.pipeline import SoFar, conclude
 from sluice.policy import Policy, load_policy
 from sluice.rebuild import RUN_FILE, Remains, rebuild
+from sluice.releases import load_standing
 from sluice.report.terminal import steps_table, verdict_table
 from sluice.run import Run
 from sluice.settings import Settings
@@ -91,6 +92,7 @@ async def _finish(run: Run, settings: Settings) -> tuple[Evidence, Verdict]:
         secrets=tuple,
         ended=remains.ended,
     )
+    judge.standing = load_standing(root(), home(settings), policy, now=run.started)
     written = _evidence_of(run.folder)
     if written:  # it was killed after that: what is measured stays measured
         verdict = evaluate_gate(policy, written)

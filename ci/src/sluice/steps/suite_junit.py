@@ -1,0 +1,52 @@
+"""JUnit reports of several processes as one, and of tests that no process lived to report."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+from sluice.domain import TestResult
+
+
+def join_reports(folder: Path, name: str, tests: Sequence[TestResult]) -> None:
+    """Join every `<number>-<name>` of a folder into `<name>` and remove them; add the tests that none of them has."""
+    root = ET.Element("testsuites")
+    reported: set[tuple[str, str]] = set()
+    for part in sorted(folder.glob(f"*-{name}")):
+        try:
+            suites = ET.parse(part).getroot().findall("testsuite")
+        except ET.ParseError:  # its writer was killed
+            suites = []
+        root.extend(suites)
+        reported |= {
+            (case.get("classname", ""), case.get("name", "")) for one in suites for case in one.iter("testcase")
+        }
+        part.unlink()
+    missing = [test for test in tests if _place(test) not in reported]
+    if missing or not len(root):
+        root.append(_suite_of(missing))
+    (folder / name).write_bytes(ET.tostring(root, encoding="utf-8", xml_declaration=True))
+
+
+def _place(test: TestResult) -> tuple[str, str]:
+    """Class name and name of a test, as pytest writes them."""
+    path, _, name = test.id.partition("::")
+    classes = name.partition("[")[0].split("::")[:-1]
+    return ".".join([path.removesuffix(".py").replace("/", "."), *classes]), name.removeprefix(
+        "::".join([*classes, ""])
+    )
+
+
+def _suite_of(tests: Sequence[TestResult]) -> ET.Element:
+    suite = ET.Element("testsuite", name="pytest", tests=str(len(tests)))
+    for name in ("failed", "error", "skipped"):
+        attribute = {"failed": "failures", "error": "errors"}.get(name, name)
+        suite.set(attribute, str(sum(test.outcome == name for test in tests)))
+    for test in tests:
+        classname, name = _place(test)
+        case = ET.SubElement(suite, "testcase", classname=classname, name=name or test.id, time=f"{test.seconds:.3f}")
+        if test.outcome != "passed":
+            tag = {"failed": "failure"}.get(test.outcome, test.outcome)
+            # XML has no way to write most control characters.
+            message = "".join(c for c in test.message if c.isprintable() or c in "\n\t")
+            ET.SubElement(case, tag, message=message.partition("\n")[0]).text = message
+    return suite
