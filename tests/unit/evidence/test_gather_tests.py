@@ -7,6 +7,7 @@ from typing import Any
 
 import anyio
 import pytest
+from tests.unit.evidence.full_disk import full_disk
 from tests.unit.fakes import FakeInspection, KeptMetrics, ReadableLogs, crashing_pod, running_pod
 
 from sluice.domain import Series, SuiteResults, TestResult
@@ -261,3 +262,10 @@ async def test_what_is_written_is_masked_when_it_is_written(tmp_path: Path) -> N
     await gather(tmp_path, sources=Sources(METRICS, ReadableLogs(kept=leaky), CLUSTER))
     assert "password=***" in text(tmp_path, "requests.log")
     assert not [path for path in tmp_path.rglob("*.*") if path.is_file() and "hunter2" in path.read_text()]
+
+
+async def test_on_a_full_disk_no_bundle_is_promised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    full_disk(monkeypatch, tmp_path, 10)
+    results, cut = await gather(tmp_path)
+    assert results.tests[0].bundle == ""
+    assert f"{FOLDER}/README.txt: not written: No space left on device" in cut

@@ -98,7 +98,7 @@ async def gather_tests(
         bundle.cut.append(f"{FOLDER}/tests: {len(failed) - most} of {len(failed)} failed tests have no folder")
     if results is None:
         return None
-    kept = {test for test, folder in folders.items() if (run / folder).is_dir()}
+    kept = {test for test, folder in folders.items() if (run / folder / "README.txt").is_file()}
     return replace(
         results,
         tests=tuple(replace(test, bundle=folders[test.id]) if test.id in kept else test for test in tests),
