@@ -138,6 +138,16 @@ async def test_logs_are_by_request_trace_and_user_then_all_that_went_wrong(tmp_p
     assert not [said for said in ("begun", "all is well", "long before") if said in worse]
 
 
+async def test_what_tests_provoke_is_kept_and_not_taken_for_the_cause(tmp_path: Path) -> None:
+    provoked = line(1001.0, "backend", "ERROR", message="unhandled error", why="sluice-provoked-7")
+    await gather(tmp_path, sources=Sources(METRICS, ReadableLogs(kept=(provoked, LINES[3])), CLUSTER))
+    assert "sluice-provoked-7" in text(tmp_path, "warnings.log")
+    page = text(tmp_path, "README.txt")
+    assert "2 lines of WARNING or worse, of all pods; 1 that tests provoked" in page
+    assert "1 × WARNING sync: closed" in page
+    assert "unhandled error" not in page
+
+
 async def test_each_other_file_has_what_belongs_there(tmp_path: Path) -> None:
     await gather(tmp_path)
     assert text(tmp_path, "failure.txt") == "the whole report\nE  503"

@@ -76,7 +76,7 @@ def readme(test: TestResult, found: Found, *, run_id: str) -> str:
         *(f"  {name:<14} {about}" for name, about in found.files),
     ]
     lines += _part("What was logged about its own requests, the worst first lines:", found.telling)
-    lines += _part("What went wrong elsewhere in that time (sluice-provoked: on purpose):", found.kinds)
+    lines += _part("What was WARNING or worse in that time, in all pods, by kind:", found.kinds)
     lines += _part("Alerts:", found.alerts[:12])
     lines += _part("Warnings of Kubernetes:", found.warnings)
     moved = [f"{question.title}: {move_text(move, question)}  {move.labels}" for question, move in found.moves]

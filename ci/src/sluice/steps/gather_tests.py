@@ -33,6 +33,8 @@ _IDS_A_QUERY = 40
 _POINTS = 60
 _AT_ONCE = 4
 _TEST_BYTES = 2 * 1024 * 1024
+# What a test provokes in a service says so, or comes by these routes (tests/e2e/README.md).
+_ON_PURPOSE = ("sluice-provoked", "/faults/")
 # They move with every test, and say little.
 _ALWAYS = ("requests served", "events published", "deliveries answered", "WebSockets open")
 # What is JSON, klog or logfmt has a level; of the rest (PostgreSQL, Kafka) these words tell.
@@ -174,8 +176,10 @@ class _Gathering:
             self._found.telling += [log_text.line_text(line) for line in wrong[:3]]
         worse = log_text.merged(await self._asked_logs(_WORSE), await self._asked_logs(_UNTOLD))
         if worse:
-            self._lines("warnings.log", worse, f"{len(worse)} lines of WARNING or worse, of all pods")
-            self._found.kinds = log_text.kinds(worse, 12, self._bundle.mask)
+            real = [line for line in worse if not any(word in line.text for word in _ON_PURPOSE)]
+            provoked = f"; {len(worse) - len(real)} that tests provoked" if len(real) < len(worse) else ""
+            self._lines("warnings.log", worse, f"{len(worse)} lines of WARNING or worse, of all pods{provoked}")
+            self._found.kinds = log_text.kinds(real, 12, self._bundle.mask)
 
     async def _named(self) -> list[LogLine]:
         """The lines that name one of the test's requests or traces, or one of the users that these were made for."""
