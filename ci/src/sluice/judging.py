@@ -115,25 +115,24 @@ class Judge:
             max_bytes=room,
         )
         try:
-            if not self._cluster_is_there:
-                return await gather(gather_tests.Sources(None, None, None), secrets=self._secrets())
-            await self._settled(results)
-            async with self._connect() as client:
-                await self._read_cluster_secrets(client)
-                sources = gather_tests.Sources(self._metrics(client), self._logs(client), ApiWorkloads(client))
-                found = await gather(sources, secrets=self._secrets())
-                await gather_failure.gather_failure(
-                    ApiWorkloads(client),
-                    self._run.folder,
-                    cut=self._evidence.cut,
-                    deadline_seconds=deadline / 2,
-                    secrets=self._secrets(),
-                    max_bytes=room,
-                )
-                return found
+            if self._cluster_is_there:
+                await self._settled(results)
+                async with self._connect() as client:
+                    await self._read_cluster_secrets(client)
+                    sources = gather_tests.Sources(self._metrics(client), self._logs(client), ApiWorkloads(client))
+                    found = await gather(sources, secrets=self._secrets())
+                    await gather_failure.gather_failure(
+                        ApiWorkloads(client),
+                        self._run.folder,
+                        cut=self._evidence.cut,
+                        deadline_seconds=deadline / 2,
+                        secrets=self._secrets(),
+                        max_bytes=room,
+                    )
+                    return found
         except Exception as error:  # noqa: BLE001 - gathering must not stand between a failure and its verdict
             self._run.progress.update("gather failure", self._run.told(error).splitlines()[0])
-            return results
+        return await gather(gather_tests.Sources(None, None, None), secrets=self._secrets())
 
     async def collect_dashboards(self, results: SuiteResults | None) -> None:
         """What every panel showed since the suites began, or since the run did, as dashboards/<uid>.json.
