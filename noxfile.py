@@ -118,6 +118,12 @@ def gate(session: nox.Session) -> None:
 
 
 @nox.session
+def compare(session: nox.Session) -> None:
+    """What a run does worse than another: `-- RUN_A RUN_B`."""
+    sluice(session, "compare")
+
+
+@nox.session
 def clean(session: nox.Session) -> None:
     """Remove what Sluice made; `-- --cache` also what it built."""
     sluice(session, "clean")

@@ -126,8 +126,22 @@ class Installation:
 
 
 @dataclass(frozen=True)
+class Attempt:
+    """A failed test run again, in isolation."""
+
+    outcome: Outcome
+    started: float
+    seconds: float
+    message: str = ""
+
+
+@dataclass(frozen=True)
 class TestResult:
-    """One test of a suite, with its window."""
+    """One test of a suite, with its window.
+
+    `outcome` is that of the first try, `attempts` are what came of running it again. `bundle` is the folder of a
+    failed test's evidence, relative to the run's.
+    """
 
     __test__ = False
 
@@ -138,6 +152,9 @@ class TestResult:
     seconds: float
     message: str = ""
     request_ids: tuple[str, ...] = ()
+    trace_ids: tuple[str, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
+    bundle: str = ""
 
 
 @dataclass(frozen=True)
