@@ -17,13 +17,14 @@ from sluice.dashboards import DashboardData, load_dashboards
 from sluice.domain import Cluster, Evidence, Images, Source, SuiteResults, Verdict, dump, load
 from sluice.masking import masker
 from sluice.policy import Policy
-from sluice.report import dashboard, page
+from sluice.report import page
 from sluice.run import Run
 from sluice.settings import Settings
 from sluice.steps import collect_dashboards, collect_evidence, gather_failure
 from sluice.supply.resolve import Supply
 
 _SHOWN_BYTES = 64 * 1024
+_SHOWN = (".log", ".txt", ".md")
 _SETTLE_SECONDS = 20
 _DASHBOARDS = "dashboards"  # of a run: what each panel showed, for the pages that are drawn of it
 
@@ -156,18 +157,11 @@ class Judge:
         return LokiLogs(ServiceProxy(client, self._settings.namespaces.logging, "loki", 3100))
 
     def write_report(self, evidence: Evidence, verdict: Verdict) -> None:
-        """verdict.json, report.html and a page a dashboard beside the evidence."""
+        """verdict.json and report.html beside the evidence."""
         (self._run.folder / "verdict.json").write_bytes(dump(verdict))
-        logs = {name: _tail(self._run.folder / name) for name in evidence.files if name.endswith((".log", ".txt"))}
+        texts = {name: _tail(self._run.folder / name) for name in evidence.files if name.endswith(_SHOWN)}
         boards = [load(DashboardData, path) for path in sorted((self._run.folder / _DASHBOARDS).glob("*.json"))]
-        titles = [(one.dashboard.title, one.dashboard.uid) for one in boards]
-        for one in boards:
-            drawn = dashboard.render(
-                one, evidence.tests, run_id=evidence.run_id, origin=evidence.started, others=titles
-            )
-            (self._run.folder / dashboard.file_name(one.dashboard.uid)).write_text(drawn, encoding="utf-8")
-        pages = [(title, dashboard.file_name(uid)) for title, uid in titles]
-        shown = page.render(evidence, verdict, logs, dashboards=pages, mask=masker(self._secrets()))
+        shown = page.render(evidence, verdict, texts, dashboards=boards, mask=masker(self._secrets()))
         (self._run.folder / "report.html").write_text(shown, encoding="utf-8")
 
 
