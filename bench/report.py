@@ -96,7 +96,7 @@ def real(folder: Path) -> tuple[str, Drawing]:
     texts = {
         name: (folder / name).read_text(encoding="utf-8", errors="replace")[-64_000:]
         for name in evidence.files
-        if name.endswith((".log", ".txt", ".md")) and (folder / name).is_file()
+        if name.endswith((".log", ".txt")) and (folder / name).is_file()
     }
     panels = [load(DashboardData, path) for path in sorted((folder / "dashboards").glob("*.json"))]
     name = f"{evidence.run_id[-4:]}, {len(evidence.tests)} tests"

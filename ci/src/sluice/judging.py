@@ -24,9 +24,9 @@ from sluice.steps import collect_dashboards, collect_evidence, gather_failure
 from sluice.supply.resolve import Supply
 
 _SHOWN_BYTES = 64 * 1024
-_SHOWN = (".log", ".txt", ".md")
+_SHOWN = (".log", ".txt")
 _SETTLE_SECONDS = 20
-_DASHBOARDS = "dashboards"  # of a run: what each panel showed, for the pages that are drawn of it
+_DASHBOARDS = "dashboards"  # of a run: what each panel showed, for the report to draw
 
 
 class Judge:

@@ -1,6 +1,7 @@
 """Dashboards on the page: every panel with what it shows, and nothing from outside is markup on it."""
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -108,3 +109,24 @@ def test_milliseconds_are_shown_as_seconds() -> None:
 )
 def test_a_value_has_grafanas_level(value: float, limits: tuple[float, ...], falling: bool, expected: str) -> None:
     assert level(value, limits, falling=falling) == expected
+
+
+def test_what_the_mask_knows_is_on_no_dashboard() -> None:
+    data = samples.data()
+    panels = tuple(
+        replace(
+            one,
+            asked=(report.SECRET,),
+            lines=(report.SECRET,),
+            error=report.SECRET,
+            series=tuple(replace(line, labels={"legend": report.SECRET}) for line in one.series),
+        )
+        for one in data.panels
+    )
+    told = replace(data, panels=panels, values={"service": report.SECRET})
+
+    def page(mask: Callable[[str], str]) -> str:
+        return render(RUN, report.verdict(RUN), {}, dashboards=[told], mask=mask)
+
+    assert page(lambda text: text).count(report.SECRET) > 10
+    assert report.SECRET not in page(lambda text: text.replace(report.SECRET, "***"))

@@ -90,12 +90,11 @@ class Board:
         return tuple(one for one in self.panels if one.error)
 
 
-def board(data: DashboardData, marks: Marks, *, points: int) -> Board:
-    """Draw a dashboard with at most about `points` points of a line; `marks` are the run's tests."""
-    uid = data.dashboard.uid
-    shown = [_panel(one, f"{uid}-{number}", marks, data, points) for number, one in enumerate(data.panels)]
+def board(data: DashboardData, marks: Marks, *, ident: str, points: int) -> Board:
+    """Draw a dashboard with at most about `points` points of a line; `ident` makes its panels' ids unique on a page."""
+    shown = [_panel(one, f"{ident}-{number}", marks, data, points) for number, one in enumerate(data.panels)]
     return Board(
-        uid=uid,
+        uid=data.dashboard.uid,
         title=data.dashboard.title,
         description=data.dashboard.description,
         over=f"{words.duration(data.end - data.start)} from {words.moment(data.start)}, "

@@ -116,7 +116,8 @@ class _Drawn:
 
     def boards(self, points: int) -> list[Board]:
         """The dashboards with so many points a line."""
-        return [board(one, self.marks, points=points) for one in self._dashboards] if points else []
+        shown = self._dashboards if points else ()
+        return [board(one, self.marks, ident=f"board{number}", points=points) for number, one in enumerate(shown)]
 
     @property
     def dashboards(self) -> int:
