@@ -113,7 +113,7 @@ def e2e(session: nox.Session) -> None:
 
 @nox.session
 def gate(session: nox.Session) -> None:
-    """Judge evidence again: `-- --evidence DIR`."""
+    """Judge evidence again: `-- --evidence DIR [--dry-run] [--explain] [--policy F]`."""
     sluice(session, "gate")
 
 
@@ -121,6 +121,12 @@ def gate(session: nox.Session) -> None:
 def compare(session: nox.Session) -> None:
     """What a run does worse than another: `-- RUN_A RUN_B`."""
     sluice(session, "compare")
+
+
+@nox.session
+def schemas(session: nox.Session) -> None:
+    """Write docs/schemas anew from the dataclasses of evidence and verdict."""
+    sluice(session, "schemas")
 
 
 @nox.session

@@ -15,6 +15,7 @@ from sluice.entrypoints import dagger_run
 from sluice.entrypoints.compare_command import compare_runs
 from sluice.entrypoints.console import Mode, err, finish, home, out, root, settings_of, shown
 from sluice.entrypoints.gate_command import gate
+from sluice.entrypoints.schemas_command import schemas
 from sluice.errors import SettingsError
 from sluice.housekeeping import clean as remove_ours
 from sluice.pipeline import e2e as whole_line
@@ -154,6 +155,7 @@ def supply(
 
 app.command()(gate)
 app.command("compare")(compare_runs)
+app.command()(schemas)
 
 
 @app.command()
