@@ -10,10 +10,11 @@ from itertools import pairwise
 import pytest
 from tests.unit.report import samples
 
-from sluice.domain import Evidence, Measurement, Series
+from sluice.domain import Evidence, Measurement, Override, Series
 from sluice.report.page import render
 
 SOUND, BROKEN = samples.sound(), samples.broken()
+PLOTTED = [one for one in SOUND.measurements if one.series]
 LOGS = {"default/backend-7d9f4/backend": f"line one\n{samples.HOSTILE}\n"}
 VOID = {"meta", "link", "br", "img", "input", "hr"}
 
@@ -129,11 +130,28 @@ def test_every_objective_is_there_with_value_criterion_score_and_reason() -> Non
 
 def test_a_baseline_has_a_column_where_there_is_one() -> None:
     verdict = samples.verdict(SOUND)
-    compared = replace(verdict, objectives=(replace(verdict.objectives[1], baseline=0.004), *verdict.objectives[2:]))
+    errors = next(one for one in verdict.objectives if one.name == "error-ratio")
+    compared = replace(verdict, objectives=(replace(errors, baseline=0.004), *verdict.objectives[2:]))
     assert "Baseline" not in page(SOUND).said("th")
     found = Page(render(SOUND, compared, {}))
     assert "Baseline" in found.said("th")
     assert "0.4 %" in found.said("td")
+
+
+def test_a_relative_criterion_its_baseline_and_an_override_are_told() -> None:
+    verdict = samples.verdict(SOUND)
+    result = replace(
+        next(one for one in verdict.objectives if one.name == "p95-latency"),
+        baseline=0.2,
+        baselines=5,
+        interval=(0.15, 0.25),
+        pass_relative="<= +10 %",
+        override=Override("p95-latency", "ada", "known, #7", samples.STARTED),
+    )
+    found = Page(render(SOUND, replace(verdict, objectives=(result,), notes=("1 test is flaky",)), {}))
+    assert {"200 ms", "of 5 passed, expected 150 ms to 250 ms", "pass ≤ 500 ms and ≤ +10 %"} <= set(found.said("td"))
+    assert "Overridden by ada until 2025-10-09 08:53:20 UTC: known, #7" in found.said("td")
+    assert "1 test is flaky" in found.said("li")
 
 
 @pytest.mark.parametrize("evidence", [SOUND, BROKEN], ids=["sound", "broken"])
@@ -160,7 +178,7 @@ def test_a_screen_reader_finds_its_way(evidence: Evidence) -> None:
 def test_a_plot_has_its_numbers_as_a_table_too() -> None:
     found = page(SOUND)
     assert "p95-latency: the plotted numbers" in found.said("caption")
-    assert found.said("details").count("Time since the run began") == len(SOUND.measurements)
+    assert found.said("details").count("Time since the run began") == len(PLOTTED)
 
 
 def test_failed_tests_come_first_with_their_messages_and_request_ids() -> None:
@@ -265,8 +283,8 @@ def test_the_same_evidence_gives_the_same_page() -> None:
     assert render(BROKEN, samples.verdict(BROKEN), LOGS) == render(BROKEN, samples.verdict(BROKEN), LOGS)
 
 
-def test_tests_are_no_measurement_with_a_plot() -> None:
+def test_tests_and_images_are_no_measurement_with_a_plot() -> None:
     tests = Measurement("suites", "tests", "passed_ratio", "ratio", samples.STARTED, 82.4, values=(1.0,), samples=35)
     found = page(replace(SOUND, measurements=(tests, *SOUND.measurements)))
-    assert len(found.of("article")) == len(SOUND.measurements)
-    assert "No series to draw." not in found.text
+    images = [one for one in SOUND.measurements if one.kind == "image"]
+    assert len(found.of("article")) == len(SOUND.measurements) - len(images) > len(PLOTTED)

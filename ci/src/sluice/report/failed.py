@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from sluice.domain import Attempt, TestResult
+from sluice.domain import Attempt, Quarantined, TestResult
 from sluice.report import words
 from sluice.report.tables import cut, outcome, short_name
 
@@ -33,6 +33,7 @@ class Told:
     outcome: str
     began: str
     took: str
+    quarantine: str
     message: str
     tries: tuple[Try, ...]
     ids: tuple[tuple[str, str], ...]
@@ -47,6 +48,7 @@ def told(
     texts: Mapping[str, str],
     origin: float,
     *,
+    quarantine: Mapping[str, Quarantined],
     message_chars: int,
     file_chars: int,
     files: int,
@@ -65,6 +67,7 @@ def told(
                 outcome=outcome(test),
                 began=words.clock(test.started - origin),
                 took=words.duration(test.seconds),
+                quarantine=_quarantine(quarantine.get(test.id)),
                 message=cut(test.message, message_chars),
                 tries=tuple(_tries(test, origin, message_chars)),
                 ids=tuple(_ids(test)),
@@ -108,6 +111,12 @@ def _tries(test: TestResult, origin: float, message_chars: int) -> list[Try]:
 def _ids(test: TestResult) -> list[tuple[str, str]]:
     given = (("Request ids", test.request_ids), ("Trace ids", test.trace_ids))
     return [(name, _listed(ids)) for name, ids in given if ids]
+
+
+def _quarantine(entry: Quarantined | None) -> str:
+    if entry is None:
+        return ""
+    return f"until {words.moment(entry.expires)}, {entry.owner}: {entry.reason}"
 
 
 def _listed(ids: Sequence[str], most: int = 20) -> str:

@@ -88,8 +88,9 @@ def render(
     panels = cast("Sequence[DashboardData]", tables.rewritten(tuple(dashboards), clean))
     # Masked before anything is cut: half a secret would not be known for one.
     cleaned = {clean(name): clean(text) for name, text in texts.items()}
-    # Tests have a section of their own.
-    shown = replace(shown, measurements=tuple(one for one in shown.measurements if one.kind != "tests"))
+    # Tests and images have sections of their own.
+    measured = (one for one in shown.measurements if one.kind not in ("tests", "image") or one.error)
+    shown = replace(shown, measurements=tuple(measured))
     draw = _Drawn(shown, judged, panels)
     page = ""
     for limits in _LIMITS:
@@ -147,6 +148,7 @@ def _page(evidence: Evidence, verdict: Verdict, texts: Mapping[str, str], draw: 
     tell = partial(
         failed.told,
         texts=texts,
+        quarantine={one.id: one for one in evidence.quarantine},
         origin=evidence.started,
         message_chars=limits.message_chars,
         file_chars=limits.log_chars,
@@ -166,6 +168,7 @@ def _page(evidence: Evidence, verdict: Verdict, texts: Mapping[str, str], draw: 
         facts=_facts(evidence, verdict),
         reasons=[tables.cut(reason, limits.message_chars) for reason in verdict.reasons[: limits.reasons]],
         reasons_left_out=max(0, len(verdict.reasons) - limits.reasons),
+        notes=[tables.cut(note, limits.message_chars) for note in verdict.notes[: limits.reasons]],
         objectives=tables.objectives(verdict, limits.message_chars),
         failed=tell(draw.marks.failed[: limits.failed]),
         failed_left_out=max(0, len(draw.marks.failed) - limits.failed),

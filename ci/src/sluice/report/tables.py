@@ -4,7 +4,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sluice.compare import state
-from sluice.domain import Component, Evidence, Image, Series, StepTiming, SuiteTable, TestResult, Verdict
+from sluice.domain import (
+    Component,
+    Evidence,
+    Image,
+    ObjectiveResult,
+    Series,
+    StepTiming,
+    SuiteTable,
+    TestResult,
+    Verdict,
+)
 from sluice.report import scales, words
 
 _BAD_FIRST = {"failed": 0, "error": 1, "flaky": 2, "skipped": 3, "passed": 4}
@@ -57,30 +67,44 @@ def objectives(verdict: Verdict, message_chars: int) -> Table:
     compared = any(result.baseline is not None for result in verdict.objectives)
     rows = []
     for result in verdict.objectives:
-        criteria = f"pass {words.criterion(result.pass_criterion, result.unit)}"
-        warn = f"warn {words.criterion(result.warn_criterion, result.unit)}" if result.warn_criterion else ""
+        passes = _criterion("pass", result.pass_criterion, result.pass_relative, result)
+        warns = _criterion("warn", result.warn_criterion, result.warn_relative, result) if result.warn_criterion else ""
         row = [
             Cell(result.name, "name", note="key objective" if result.key else ""),
             badge(result.level),
             number(words.quantity(result.value, result.unit)),
-            *([number(words.quantity(result.baseline, result.unit))] if compared else []),
-            Cell(criteria, "criterion", note=warn),
+            *([_baseline(result)] if compared else []),
+            Cell(passes, "criterion", note=warns),
             number(str(result.samples)),
             number(f"{result.score:g} of {result.weight}"),
-            Cell(cut(result.reason, message_chars)),
+            Cell(cut(result.reason, message_chars), note=_override(result)),
         ]
         rows.append(tuple(row))
-    columns = (
-        "Objective",
-        "Level",
-        "Value",
-        *(["Baseline"] if compared else []),
-        "Criterion",
-        "Samples",
-        "Score",
-        "Reason",
-    )
+    baseline = ("Baseline",) if compared else ()
+    columns = ("Objective", "Level", "Value", *baseline, "Criterion", "Samples", "Score", "Reason")
     return Table("Objectives: value, criterion, score and reason", columns, tuple(rows))
+
+
+def _criterion(level: str, absolute: str, relative: str, result: ObjectiveResult) -> str:
+    told = f"{level} {words.criterion(absolute, result.unit)}"
+    return f"{told} and {relative.replace('<=', '≤').replace('>=', '≥')}" if relative else told
+
+
+def _baseline(result: ObjectiveResult) -> Cell:
+    """What passed releases had, of how many, and where one like them would lie."""
+    if result.baseline is None:
+        return number("–")
+    told = f"of {result.baselines} passed" if result.baselines else ""
+    if result.interval:
+        told += f", expected {' to '.join(words.quantity(bound, result.unit) for bound in result.interval)}"
+    return replace(number(words.quantity(result.baseline, result.unit)), note=told.removeprefix(", "))
+
+
+def _override(result: ObjectiveResult) -> str:
+    answers = result.override
+    if answers is None:
+        return ""
+    return f"Overridden by {answers.who} until {words.moment(answers.until)}: {answers.why}"
 
 
 @dataclass(frozen=True)
