@@ -49,7 +49,7 @@ def test_a_lane_has_its_suites_names_and_a_stroke_a_test() -> None:
     found = marks([a_test("<a>", 0, 10), a_test("b", 5, 10), a_test("b", 20, 10, "failed")], START)
     drawn = svg(draw_lanes(found, FRAME, 100, each_test=True))
     assert [text.text for text in drawn.iter("text")] == ["<a>", "b"]
-    assert [one.get("y") for one in drawn if one.get("x")] == ["100", "116"]
+    assert [one.get("y") for one in drawn if one.get("x")] == ["100", "119"]
     (path,) = drawn.iter("path")
     assert path.get("d", "").count("M") == 2, "what failed is drawn across the plot instead"
     assert not list(svg(draw_lanes(found, FRAME, 100, each_test=False)).iter("path"))

@@ -165,7 +165,8 @@ def test_a_screen_reader_finds_its_way(evidence: Evidence) -> None:
     ids = [attributes["id"] for _, attributes in found.elements if "id" in attributes]
     assert len(ids) == len(set(ids))
     for _, attributes in found.elements:
-        assert set(attributes.get("aria-labelledby", "").split()) <= set(ids)
+        for name in ("aria-labelledby", "aria-describedby"):
+            assert set(attributes.get(name, "").split()) <= set(ids)
         target = attributes.get("href", "")
         assert not target.startswith("#") or target[1:] in ids
     for svg in found.of("svg"):

@@ -61,7 +61,7 @@ def test_a_plot_has_axes_with_units_limits_and_windows() -> None:
 
 def test_a_plot_is_told_to_who_does_not_see_it() -> None:
     _, svg = drawn(LATENCY, RESULTS["p95-latency"])
-    assert (svg.get("role"), svg.get("aria-labelledby")) == ("img", "p-t p-d")
+    assert [svg.get(name) for name in ("role", "aria-labelledby", "aria-describedby")] == ["img", "p-t", "p-d"]
     title, description = svg[0], svg[1]
     assert (title.get("id"), title.text) == ("p-t", "p95-latency in seconds over time since the run began")
     assert description.text is not None

@@ -10,9 +10,10 @@ from sluice.compare import state
 from sluice.domain import TestResult
 from sluice.report import words
 
-LANE = 16  # pixels
+LANE = 19  # pixels: a name, a stroke a test below it, and a little room
 _LANES = 4  # suites that run side by side beyond these share the last
-_TICK = 4
+_STROKES = 14.5
+_LETTER = 1.25  # percent of a plot's width that a letter takes on a desk; a phone cuts names off
 _TESTS = 2000
 _FAILED = 40
 _ROOM = 3.0  # percent of the width that a mark's number takes
@@ -117,10 +118,11 @@ def draw_lanes(shown: Marks, frame: Frame, top: float, *, each_test: bool) -> li
             continue
         left, y = frame.x(one.start), top + LANE * one.lane
         width = max(frame.x(one.end) - left, 0.3)
+        name = f'<text class="suite" x="3" y="10">{escape(one.suite)}</text>'
         parts.append(
             f'<svg x="{left:.2f}%" y="{y:g}" width="{width:.2f}%" height="{LANE - 2}">'
             f'<rect class="band{number % 2}" width="100%" height="100%"/>'
-            f'<text class="suite" x="3" y="10">{escape(one.suite)}</text><title>suite {escape(one.suite)}</title></svg>'
+            f"{name if width > _LETTER * len(one.suite) else ''}<title>suite {escape(one.suite)}</title></svg>"
         )
     if each_test:
         parts += _strokes(shown, frame, top)
@@ -137,9 +139,7 @@ def _strokes(shown: Marks, frame: Frame, top: float) -> list[str]:
             continue
         left, right = 20 * frame.x(test.started), 20 * frame.x(end)
         # A little short of its end: neighbours can be told apart.
-        spots.append(
-            f"M{left:.0f} {LANE * lane[test.suite] + LANE - 2 - _TICK / 2:g}h{max(0.9 * (right - left), 1):.0f}"
-        )
+        spots.append(f"M{left:.0f} {LANE * lane[test.suite] + _STROKES:g}h{max(0.9 * (right - left), 1):.0f}")
     if not spots:
         return []
     height = LANE * shown.lanes

@@ -201,8 +201,8 @@ def _facts(evidence: Evidence, verdict: Verdict) -> list[tuple[str, str]]:
         ("Began", words.moment(evidence.started)),
         ("Took", words.duration(evidence.ended - evidence.started)),
         ("Run", evidence.run_id),
+        ("Kubernetes", f"{evidence.kubernetes or 'none'}, {evidence.runtime}"),
         ("Revision", f"{revision}, with uncommitted changes" if evidence.dirty else revision),
-        ("Kubernetes", f"{evidence.kubernetes or 'none'}, runtime {evidence.runtime}"),
         ("Source", evidence.source_digest or "unknown"),
     ]
 

@@ -129,7 +129,8 @@ def plot(
     description = _description(shown, unit, remark, inside)
     title = f"{name} in {unit} over time since the run began" if unit else f"{name} over time since the run began"
     svg = (
-        f'<svg class="plot" width="100%" height="{foot + _AXIS}" role="img" aria-labelledby="{ident}-t {ident}-d">'
+        f'<svg class="plot" width="100%" height="{foot + _AXIS}" role="img" '
+        f'aria-labelledby="{ident}-t" aria-describedby="{ident}-d">'
         f'<title id="{ident}-t">{escape(title)}</title><desc id="{ident}-d">{escape(description)}</desc>'
         f"{''.join(parts)}</svg>"
     )
