@@ -124,6 +124,12 @@ def evidence(session: nox.Session) -> None:
 
 
 @nox.session
+def compare(session: nox.Session) -> None:
+    """What a run does worse than another: `-- RUN_A RUN_B`."""
+    sluice(session, "compare")
+
+
+@nox.session
 def schemas(session: nox.Session) -> None:
     """Write docs/schemas anew from the dataclasses of evidence and verdict."""
     sluice(session, "schemas")

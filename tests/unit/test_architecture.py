@@ -56,7 +56,10 @@ MAY_IMPORT = {
         "suite_recorder",
         "run",
     },
-    "report": {"domain", "errors", "policy", "dashboards", "masking", "report"},
+    "compare_rules": set[str](),
+    "compare_durations": {"domain", "compare_rules"},
+    "compare": {"domain", "compare_rules", "compare_durations"},
+    "report": {"domain", "errors", "policy", "dashboards", "masking", "compare", "compare_rules", "report"},
     "adapters": {"domain", "errors", "ports", "masking", "adapters", "supply"},
     "supply": {"domain", "errors", "ports", "toml_lines", "supply", "adapters"},
 }

@@ -23,7 +23,7 @@ from sluice.masking import masker
 from sluice.policy import Policy
 from sluice.rebuild import RUN_FILE, RunRecord, reports
 from sluice.releases import POLICY_COPY, Standing, record
-from sluice.report import dashboard, page
+from sluice.report import page
 from sluice.run import Run
 from sluice.settings import Settings
 from sluice.steps import collect_dashboards, collect_evidence, gather_failure, gather_tests
@@ -31,8 +31,9 @@ from sluice.steps.gather_tests import AFTER_SECONDS
 from sluice.steps.tidy_evidence import Bounds
 
 _SHOWN_BYTES = 64 * 1024
+_SHOWN = (".log", ".txt")
 _SETTLE_SECONDS = 20
-_DASHBOARDS = "dashboards"  # of a run: what each panel showed, for the pages that are drawn of it
+_DASHBOARDS = "dashboards"  # of a run: what each panel showed, for the report to draw
 
 
 class Judge:
@@ -238,22 +239,14 @@ class Judge:
         return LokiLogs(ServiceProxy(client, self._settings.namespaces.logging, "loki", 3100))
 
     def write_report(self, evidence: Evidence, verdict: Verdict) -> None:
-        """verdict.json, report.html and a page a dashboard beside the evidence; what passed is kept to compare with."""
+        """verdict.json and report.html beside the evidence; what passed is kept to compare with."""
         self._run.write(self._run.folder / "verdict.json", dump(verdict))
         try:
             record(self._run.folder.parents[1], evidence, verdict, keep=self._policy.baselines.keep)
         except OSError as error:
             self._run.progress.update("report", f"what passed is not kept to compare with: {error.strerror}")
-        logs = {name: _tail(self._run.folder / name) for name in evidence.files if name.endswith((".log", ".txt"))}
-        boards = list(self._boards())
-        titles = [(one.dashboard.title, one.dashboard.uid) for one in boards]
-        for one in boards:
-            drawn = dashboard.render(
-                one, evidence.tests, run_id=evidence.run_id, origin=evidence.started, others=titles
-            )
-            self._run.write(self._run.folder / dashboard.file_name(one.dashboard.uid), drawn.encode())
-        pages = [(title, dashboard.file_name(uid)) for title, uid in titles]
-        shown = page.render(evidence, verdict, logs, dashboards=pages, mask=masker(self._secrets()))
+        texts = {name: _tail(self._run.folder / name) for name in evidence.files if name.endswith(_SHOWN)}
+        shown = page.render(evidence, verdict, texts, dashboards=list(self._boards()), mask=masker(self._secrets()))
         self._run.write(self._run.folder / "report.html", shown.encode())
         self._evidence.finish()
 

@@ -10,10 +10,11 @@ from itertools import pairwise
 import pytest
 from tests.unit.report import samples
 
-from sluice.domain import Evidence, Measurement, Series
+from sluice.domain import Evidence, Measurement, Override, Series
 from sluice.report.page import render
 
 SOUND, BROKEN = samples.sound(), samples.broken()
+PLOTTED = [one for one in SOUND.measurements if one.series]
 LOGS = {"default/backend-7d9f4/backend": f"line one\n{samples.HOSTILE}\n"}
 VOID = {"meta", "link", "br", "img", "input", "hr"}
 
@@ -99,7 +100,7 @@ def test_the_verdict_comes_first_in_words_and_by_a_sign(evidence: Evidence, head
     found = page(evidence)
     assert [text for place, text in found.texts if "h1" in place] == [mark, "Verdict", head]
     body = [tag for tag, _ in found.elements[[tag for tag, _ in found.elements].index("body") :]]
-    assert body[1:5] == ["a", "header", "div", "h1"]
+    assert body[1:6] == ["a", "header", "div", "div", "h1"]
     assert found.said("title")[0] == f"{head} · {evidence.run_id} · Sluice"
 
 
@@ -129,11 +130,28 @@ def test_every_objective_is_there_with_value_criterion_score_and_reason() -> Non
 
 def test_a_baseline_has_a_column_where_there_is_one() -> None:
     verdict = samples.verdict(SOUND)
-    compared = replace(verdict, objectives=(replace(verdict.objectives[1], baseline=0.004), *verdict.objectives[2:]))
+    errors = next(one for one in verdict.objectives if one.name == "error-ratio")
+    compared = replace(verdict, objectives=(replace(errors, baseline=0.004), *verdict.objectives[2:]))
     assert "Baseline" not in page(SOUND).said("th")
     found = Page(render(SOUND, compared, {}))
     assert "Baseline" in found.said("th")
     assert "0.4 %" in found.said("td")
+
+
+def test_a_relative_criterion_its_baseline_and_an_override_are_told() -> None:
+    verdict = samples.verdict(SOUND)
+    result = replace(
+        next(one for one in verdict.objectives if one.name == "p95-latency"),
+        baseline=0.2,
+        baselines=5,
+        interval=(0.15, 0.25),
+        pass_relative="<= +10 %",
+        override=Override("p95-latency", "ada", "known, #7", samples.STARTED),
+    )
+    found = Page(render(SOUND, replace(verdict, objectives=(result,), notes=("1 test is flaky",)), {}))
+    assert {"200 ms", "of 5 passed, expected 150 ms to 250 ms", "pass ≤ 500 ms and ≤ +10 %"} <= set(found.said("td"))
+    assert "Overridden by ada until 2025-10-09 08:53:20 UTC: known, #7" in found.said("td")
+    assert "1 test is flaky" in found.said("li")
 
 
 @pytest.mark.parametrize("evidence", [SOUND, BROKEN], ids=["sound", "broken"])
@@ -147,11 +165,12 @@ def test_a_screen_reader_finds_its_way(evidence: Evidence) -> None:
     ids = [attributes["id"] for _, attributes in found.elements if "id" in attributes]
     assert len(ids) == len(set(ids))
     for _, attributes in found.elements:
-        assert set(attributes.get("aria-labelledby", "").split()) <= set(ids)
+        for name in ("aria-labelledby", "aria-describedby"):
+            assert set(attributes.get(name, "").split()) <= set(ids)
         target = attributes.get("href", "")
         assert not target.startswith("#") or target[1:] in ids
     for svg in found.of("svg"):
-        top_level = "viewbox" not in svg  # the inner one is part of its plot
+        top_level = "y" not in svg  # an inner one is part of its plot
         assert not top_level or svg.get("role") == "img" or svg.get("aria-hidden") == "true"
     levels = [int(tag[1]) for tag, _ in found.elements if re.fullmatch(r"h[1-6]", tag)]
     assert all(after - before <= 1 for before, after in pairwise(levels)), levels
@@ -160,7 +179,7 @@ def test_a_screen_reader_finds_its_way(evidence: Evidence) -> None:
 def test_a_plot_has_its_numbers_as_a_table_too() -> None:
     found = page(SOUND)
     assert "p95-latency: the plotted numbers" in found.said("caption")
-    assert found.said("details").count("Time since the run began") == len(SOUND.measurements)
+    assert found.said("details").count("Time since the run began") == len(PLOTTED)
 
 
 def test_failed_tests_come_first_with_their_messages_and_request_ids() -> None:
@@ -172,15 +191,16 @@ def test_failed_tests_come_first_with_their_messages_and_request_ids() -> None:
         "test_logs.py::test_provoked_error_by_text",
     ]
     assert len(names) == len(BROKEN.tests)
-    assert "request ids: e2e-1, e2e-2" in found.text
+    assert "Request ids: e2e-1, e2e-2" in found.text
     assert any('{namespace="default"} gives 0 lines' in text for text in found.said("pre"))
     assert "Tests: 2 failed, 1 error, 1 skipped, 37 passed" in found.said("h2")
 
 
 def test_a_suite_without_a_test_is_named() -> None:
     found = page(replace(SOUND, suites=(*SOUND.suites, "chaos")))
-    assert any("chaos" in text for text in found.said("h3"))
-    assert "no tests" in found.said("h3")
+    assert "chaos" in found.said("h3")
+    assert "no tests" in found.said("summary")
+    assert "It was asked for and ran no test." in found.text
 
 
 @pytest.mark.parametrize("thing", ["image", "component"])
@@ -264,8 +284,8 @@ def test_the_same_evidence_gives_the_same_page() -> None:
     assert render(BROKEN, samples.verdict(BROKEN), LOGS) == render(BROKEN, samples.verdict(BROKEN), LOGS)
 
 
-def test_tests_are_no_measurement_with_a_plot() -> None:
+def test_tests_and_images_are_no_measurement_with_a_plot() -> None:
     tests = Measurement("suites", "tests", "passed_ratio", "ratio", samples.STARTED, 82.4, values=(1.0,), samples=35)
     found = page(replace(SOUND, measurements=(tests, *SOUND.measurements)))
-    assert len(found.of("article")) == len(SOUND.measurements)
-    assert "No series to draw." not in found.text
+    images = [one for one in SOUND.measurements if one.kind == "image"]
+    assert len(found.of("article")) == len(SOUND.measurements) - len(images) > len(PLOTTED)

@@ -1,6 +1,5 @@
-"""What suites measured, and the dashboards beside the page."""
+"""What suites measured."""
 
-import re
 from dataclasses import replace
 
 from tests.unit.report import samples
@@ -31,12 +30,6 @@ def test_a_long_table_is_cut_and_says_so() -> None:
     assert "A note. 50 rows more are in evidence.json." in found.text
     assert "panel 399" in found.text
     assert "panel 400" not in found.text
-
-
-def test_dashboards_are_linked_where_there_are_some() -> None:
-    page = render(RUN, samples.verdict(RUN), {}, dashboards=[("Logs & more", "dashboard-logs.html")])
-    assert re.search(r'<a href="dashboard-logs.html">Logs &amp; more</a>', page)
-    assert "dashboard-" not in render(RUN, samples.verdict(RUN), {})
 
 
 def test_without_tables_there_is_no_section_of_them() -> None:

@@ -1,4 +1,4 @@
-"""Plots and the timeline: well-formed SVG that says in words what it shows."""
+"""Plots: well-formed SVG that says in words what it shows."""
 
 import math
 import xml.etree.ElementTree as ET
@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 from tests.unit.report import samples
 
-from sluice.domain import Measurement, ObjectiveResult, Series, StepTiming, TestResult
-from sluice.report.plots import DRAWN_SERIES, Plot, line_plot, suite_windows
-from sluice.report.timeline import timeline
+from sluice.domain import Measurement, ObjectiveResult, Series, TestResult
+from sluice.report.marks import marks
+from sluice.report.plots import DRAWN_SERIES, Plot, line_plot
 
 RUN = samples.sound()
 RESULTS = {result.name: result for result in samples.verdict(RUN).objectives}
@@ -19,7 +19,7 @@ LATENCY = RUN.measurements[1]
 def drawn(
     measurement: Measurement, result: ObjectiveResult | None = None, tests: tuple[TestResult, ...] = RUN.tests
 ) -> tuple[Plot, ET.Element]:
-    plot = line_plot(measurement, result, tests, origin=RUN.started, ident="p")
+    plot = line_plot(measurement, result, marks(tests, RUN.started), ident="p")
     assert plot is not None
     return plot, ET.fromstring(plot.svg)
 
@@ -28,18 +28,40 @@ def texts(svg: ET.Element) -> list[str]:
     return [element.text or "" for element in svg.iter("text")]
 
 
+def lines(svg: ET.Element) -> list[str]:
+    return [path.get("d", "") for path in svg.iter("path") if path.get("class", "").startswith("line")]
+
+
+def strokes(svg: ET.Element) -> str:
+    return "".join(path.get("d", "") for path in svg.iter("path") if path.get("class") == "tests")
+
+
+def spots(path: str) -> list[tuple[int, int]]:
+    """Where a line's points lie, of all its runs: the first of a run as it is, the others from the one before."""
+    found = []
+    for run in path.split("M")[1:]:
+        first, _, moves = run.partition("l")
+        x, y = map(int, first.split())
+        found.append((x, y))
+        numbers = list(map(int, moves.split()))
+        for dx, dy in zip(numbers[::2], numbers[1::2], strict=True):
+            x, y = x + dx, y + dy
+            found.append((x, y))
+    return found
+
+
 def test_a_plot_has_axes_with_units_limits_and_windows() -> None:
     plot, svg = drawn(LATENCY, RESULTS["p95-latency"])
     assert plot.names == ("audit", "backend", "sync")
     assert plot.left_out == 0
     assert {"0 s", "500 ms", "2:15", "3:30", "api", "pass ≤ 500 ms", "warn ≤ 1 s"} <= set(texts(svg))
-    assert len(list(svg.iter("path"))) == 3
-    assert len([rect for rect in svg.iter("rect") if "test" in rect.get("class", "").split()]) == len(RUN.tests)
+    assert len(lines(svg)) == 3
+    assert strokes(svg).count("M") == len(RUN.tests) - 1, "a stroke a test; one was skipped"
 
 
 def test_a_plot_is_told_to_who_does_not_see_it() -> None:
     _, svg = drawn(LATENCY, RESULTS["p95-latency"])
-    assert (svg.get("role"), svg.get("aria-labelledby")) == ("img", "p-t p-d")
+    assert [svg.get(name) for name in ("role", "aria-labelledby", "aria-describedby")] == ["img", "p-t", "p-d"]
     title, description = svg[0], svg[1]
     assert (title.get("id"), title.text) == ("p-t", "p95-latency in seconds over time since the run began")
     assert description.text is not None
@@ -62,9 +84,9 @@ def test_a_value_that_cannot_be_drawn_is_a_gap_and_a_lonely_one_a_dot() -> None:
     values = (1.0, 2.0, math.nan, 3.0, math.inf, 4.0, 5.0)
     points = tuple((samples.STARTED + at, value) for at, value in enumerate(values))
     _, svg = drawn(replace(LATENCY, series=(Series({}, points),)))
-    paths = [path.get("d", "") for path in svg.iter("path")]
-    assert len(paths) == 3
-    assert paths[1].endswith("h0")
+    (path,) = lines(svg)
+    assert path.count("M") == 3
+    assert path.split("M")[2].endswith("l0 0")
 
 
 @pytest.mark.parametrize(
@@ -77,7 +99,7 @@ def test_a_value_that_cannot_be_drawn_is_a_gap_and_a_lonely_one_a_dot() -> None:
 )
 def test_without_a_point_there_is_no_plot(series: tuple[Series, ...]) -> None:
     measurement = replace(LATENCY, series=series)
-    assert line_plot(measurement, None, RUN.tests, origin=RUN.started, ident="p") is None
+    assert line_plot(measurement, None, marks(RUN.tests, RUN.started), ident="p") is None
 
 
 @pytest.mark.parametrize(
@@ -99,21 +121,33 @@ def test_of_many_series_the_worst_are_drawn_and_the_rest_counted(criterion: str,
 def test_any_range_of_values_is_inside_the_drawing(values: tuple[float, ...]) -> None:
     points = tuple((samples.STARTED + at, value) for at, value in enumerate(values))
     _, svg = drawn(replace(LATENCY, series=(Series({}, points),)))
-    spots = next(svg.iter("path")).get("d", "").removeprefix("M").split("L")
-    assert all(-0.1 <= float(spot.split()[1]) <= 150.1 for spot in spots)
+    (path,) = lines(svg)
+    assert len(spots(path)) >= 2
+    assert all(0 <= x <= 2000 and 0 <= y <= 600 for x, y in spots(path))
 
 
-def test_a_failed_test_is_marked_across_the_plot() -> None:
-    bad = replace(RUN.tests[4], outcome="failed")
-    _, svg = drawn(LATENCY, tests=(*RUN.tests[:4], bad))
-    assert len([line for line in svg.iter("line") if line.get("class") == "bad"]) == 1
-    assert f"{bad.id}: failed" in [title.text for title in svg.iter("title")]
+def test_a_line_is_where_its_values_are() -> None:
+    values = (0.0, 4.0, 1.0, 2.0)
+    points = tuple((samples.STARTED + 10 * at, value) for at, value in enumerate(values))
+    _, svg = drawn(replace(LATENCY, series=(Series({}, points),)))
+    (path,) = lines(svg)
+    assert spots(path) == [(0, 600), (667, 0), (1333, 450), (2000, 300)]
+
+
+def test_a_span_that_is_given_is_shown_whole() -> None:
+    span = (samples.STARTED, samples.STARTED + 400)
+    plot = line_plot(LATENCY, None, marks((), samples.STARTED), ident="p", span=span)
+    assert plot is not None
+    assert {"0:00", "6:00"} <= set(texts(ET.fromstring(plot.svg)))
 
 
 def test_tests_outside_the_plotted_time_are_left_out() -> None:
     early = replace(RUN.tests[0], started=samples.STARTED - 500)
-    _, svg = drawn(LATENCY, tests=(early,))
-    assert not [rect for rect in svg.iter("rect") if "test" in rect.get("class", "").split()]
+    bad = replace(early, id="bad", outcome="failed")
+    _, svg = drawn(LATENCY, tests=(early, bad))
+    assert strokes(svg) == ""
+    assert not [group for group in svg.iter("g") if group.get("class") == "bad"]
+    assert "Suites ran" not in (svg[1].text or "")
 
 
 def test_names_from_outside_are_text_and_no_markup() -> None:
@@ -123,35 +157,3 @@ def test_names_from_outside_are_text_and_no_markup() -> None:
     assert not {"b", "i", "u", "s", "t"} & {element.tag for element in svg.iter()}
     assert "<s>" in texts(svg)
     assert plot.names == ("<u>\"'",)
-
-
-def test_the_suites_windows_are_told_in_their_order() -> None:
-    tests = (
-        replace(RUN.tests[0], suite="b", started=samples.STARTED + 70, seconds=5),
-        replace(RUN.tests[0], suite="a"),
-    )
-    assert suite_windows(tests, samples.STARTED) == "b 1:10 to 1:15, a 2:12 to 2:13"
-
-
-def test_the_timeline_has_a_bar_a_step_in_the_order_of_their_starts() -> None:
-    svg = ET.fromstring(timeline(RUN.steps, origin=RUN.started, ended=RUN.ended))
-    names = [text.text for text in svg.iter("text") if text.get("class") == "step"]
-    assert names == [step.name for step in sorted(RUN.steps, key=lambda step: (step.started, step.name))]
-    bars = [rect for rect in svg.iter("rect") if rect.get("class") == "bar done"]
-    assert len(bars) == len(RUN.steps)
-    assert all(0 <= float(bar.get("x", "").rstrip("%")) <= 100 for bar in bars)
-    assert svg[1].text == (
-        "14 steps in 3 min 42 s; the longest is run suites with 1 min 22 s. The table below has every step."
-    )
-
-
-def test_a_step_that_failed_says_so_in_words() -> None:
-    steps = (StepTiming("<install>", samples.STARTED - 3, 240.0, "failed"),)
-    svg = ET.fromstring(timeline(steps, origin=samples.STARTED, ended=samples.STARTED))
-    assert "4 min 00 s, failed" in texts(svg)
-
-
-def test_a_run_without_steps_has_no_timeline() -> None:
-    assert timeline((), origin=samples.STARTED, ended=samples.STARTED) == ""
-    nowhere = StepTiming("s", math.nan, 1.0, "done")
-    assert timeline((nowhere,), origin=samples.STARTED, ended=math.nan) == ""

@@ -12,6 +12,7 @@ from sluice.adapters.progress import shown_progress
 from sluice.bootstrap import Options, Toolbox, kubeconfig
 from sluice.domain import Evidence, Verdict, load
 from sluice.entrypoints import dagger_run
+from sluice.entrypoints.compare_command import compare_runs
 from sluice.entrypoints.conclusion import conclusion
 from sluice.entrypoints.console import Mode, err, finish, home, out, root, settings_of, shown
 from sluice.entrypoints.evidence_command import evidence
@@ -169,6 +170,7 @@ def supply(
 
 
 app.command()(gate)
+app.command("compare")(compare_runs)
 app.command()(evidence)
 app.command()(schemas)
 

@@ -1,21 +1,19 @@
-"""A dashboard's data → one HTML page that looks like it and needs nothing else: no Grafana, no network, no script.
+"""A dashboard's data → what the page shows of it, panel by panel, laid out as Grafana would: no Grafana, no script.
 
-Public: `render` and `file_name`. Lines come from plots.py, the look from page.css and dashboard.css, the order from
-dashboard.html.j2.
+Public: `board`. Lines come from plots.py, the look from dashboard.css, the order from dashboard.html.j2.
 """
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from sluice.dashboards import DashboardData, Panel, PanelData
-from sluice.domain import Series, TestResult
+from sluice.domain import Series
 from sluice.report import plots, scales, words
+from sluice.report.marks import Marks
 
 # Grafana's units, in the words of words.quantity; milliseconds are shown as seconds.
 _UNITS = {
@@ -33,12 +31,6 @@ _UNITS = {
 _MILLI = 0.001
 # A limit is drawn where it is not so far off that the lines would be flat beside it.
 _NEAR = 3.0
-_MARKS = {"pass": "✓", "warn": "!", "fail": "✗"}
-
-_FOLDER = Path(__file__).parent
-_JINJA = Environment(
-    loader=FileSystemLoader(_FOLDER), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-)
 
 
 @dataclass(frozen=True)
@@ -71,35 +63,48 @@ class Shown:
         return not (self.values or self.plot or self.lines)
 
 
-def file_name(uid: str) -> str:
-    """The page of a dashboard, beside report.html."""
-    return f"dashboard-{uid}.html"
+@dataclass(frozen=True)
+class Board:
+    """A dashboard as the page shows it: rows of panels, and which of them are empty or were not answered."""
+
+    uid: str
+    title: str
+    description: str
+    over: str
+    values: tuple[tuple[str, str], ...]
+    rows: tuple[tuple[str, tuple[Shown, ...]], ...]
+
+    @property
+    def panels(self) -> tuple[Shown, ...]:
+        """All panels."""
+        return tuple(panel for _, panels in self.rows for panel in panels)
+
+    @property
+    def empty(self) -> tuple[Shown, ...]:
+        """Panels that were answered with nothing."""
+        return tuple(one for one in self.panels if one.empty and not one.error)
+
+    @property
+    def failed(self) -> tuple[Shown, ...]:
+        """Panels whose query failed."""
+        return tuple(one for one in self.panels if one.error)
 
 
-def render(
-    data: DashboardData, tests: Sequence[TestResult], *, run_id: str, origin: float, others: Sequence[tuple[str, str]]
-) -> str:
-    """Return the page. `others` are the titles and uids of all dashboards; `origin` is when the run began."""
-    shown = [_panel(one, f"p{number}", tests, origin) for number, one in enumerate(data.panels)]
-    style = "\n".join((_FOLDER / name).read_text(encoding="utf-8") for name in ("page.css", "dashboard.css"))
-    return _JINJA.get_template("dashboard.html.j2").render(
-        style=Markup(style),  # our own files
-        dashboard=data.dashboard,
-        run_id=run_id,
-        began=words.moment(data.start),
-        took=words.duration(data.end - data.start),
-        step=words.duration(data.step),
-        windows=plots.suite_windows(tests, origin),
-        values={name: value for name, value in data.values.items() if value},
-        others=[(title, file_name(uid), uid == data.dashboard.uid) for title, uid in others],
-        rows=[(row, list(panels)) for row, panels in groupby(shown, key=lambda one: one.panel.row)],
-        empty=[one for one in shown if one.empty and not one.error],
-        failed=[one for one in shown if one.error],
-        marks=_MARKS,
+def board(data: DashboardData, marks: Marks, *, ident: str, points: int) -> Board:
+    """Draw a dashboard with at most about `points` points of a line; `ident` makes its panels' ids unique on a page."""
+    shown = [_panel(one, f"{ident}-{number}", marks, data, points) for number, one in enumerate(data.panels)]
+    return Board(
+        uid=data.dashboard.uid,
+        title=data.dashboard.title,
+        description=data.dashboard.description,
+        over=f"{words.duration(data.end - data.start)} from {words.moment(data.start)}, "
+        f"a point every {words.duration(data.step)}",
+        values=tuple((name, "all" if value == ".+" else value) for name, value in data.values.items() if value),
+        rows=tuple((row, tuple(panels)) for row, panels in groupby(shown, key=lambda one: one.panel.row)),
     )
 
 
-def _panel(data: PanelData, ident: str, tests: Sequence[TestResult], origin: float) -> Shown:
+def _panel(data: PanelData, ident: str, marks: Marks, whole: DashboardData, points: int) -> Shown:
     panel = data.panel
     unit = _UNITS.get(panel.unit, "")
     scale = _MILLI if panel.unit == "ms" else 1.0
@@ -113,9 +118,11 @@ def _panel(data: PanelData, ident: str, tests: Sequence[TestResult], origin: flo
             unit=unit,
             limits=_drawn_limits(limits, panel.falling, series, unit),
             falling=panel.falling,
-            tests=tests,
-            origin=origin,
+            marks=marks,
             ident=ident,
+            span=(whole.start, whole.end),
+            points=points,
+            each_test=False,
         )
         series = list(drawn.series) if drawn else []
     elif panel.kind == "bargauge":

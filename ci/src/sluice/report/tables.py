@@ -1,17 +1,29 @@
 """Evidence and verdict as rows of cells: what the page's tables hold, apart from how they look."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from sluice.domain import Component, Evidence, Image, Series, StepTiming, SuiteTable, TestResult, Verdict
+from sluice.compare import state
+from sluice.domain import (
+    Component,
+    Evidence,
+    Image,
+    ObjectiveResult,
+    Series,
+    StepTiming,
+    SuiteTable,
+    TestResult,
+    Verdict,
+)
 from sluice.report import scales, words
 
-_BAD_FIRST = {"failed": 0, "error": 1, "skipped": 2, "passed": 3}
-_MARKS = {
+_BAD_FIRST = {"failed": 0, "error": 1, "flaky": 2, "skipped": 3, "passed": 4}
+MARKS = {
     "pass": "✓",
     "passed": "✓",
     "done": "✓",
     "warn": "!",
+    "flaky": "!",
     "skipped": "–",
     "cancelled": "–",
     "fail": "✗",
@@ -22,13 +34,12 @@ _MARKS = {
 
 @dataclass(frozen=True)
 class Cell:
-    """One value. `kind` is its class on the page; `note` stands below it, `pre` below that, preformatted."""
+    """One value. `kind` is its class on the page; `mark` makes it a badge, `note` stands below it."""
 
     text: str
     kind: str = "text"
     mark: str = ""
     note: str = ""
-    pre: str = ""
 
 
 @dataclass(frozen=True)
@@ -43,7 +54,7 @@ class Table:
 
 def badge(word: str) -> Cell:
     """A level or an outcome: a mark and a word, so that it does not rest on its colour."""
-    return Cell(word, f"badge {word}", _MARKS.get(word, ""))
+    return Cell(word, f"badge {word}", MARKS.get(word, ""))
 
 
 def number(text: str) -> Cell:
@@ -56,55 +67,87 @@ def objectives(verdict: Verdict, message_chars: int) -> Table:
     compared = any(result.baseline is not None for result in verdict.objectives)
     rows = []
     for result in verdict.objectives:
-        criteria = f"pass {words.criterion(result.pass_criterion, result.unit)}"
-        warn = f"warn {words.criterion(result.warn_criterion, result.unit)}" if result.warn_criterion else ""
+        passes = _criterion("pass", result.pass_criterion, result.pass_relative, result)
+        warns = _criterion("warn", result.warn_criterion, result.warn_relative, result) if result.warn_criterion else ""
         row = [
             Cell(result.name, "name", note="key objective" if result.key else ""),
             badge(result.level),
             number(words.quantity(result.value, result.unit)),
-            *([number(words.quantity(result.baseline, result.unit))] if compared else []),
-            Cell(criteria, "criterion", note=warn),
+            *([_baseline(result)] if compared else []),
+            Cell(passes, "criterion", note=warns),
             number(str(result.samples)),
             number(f"{result.score:g} of {result.weight}"),
-            Cell(cut(result.reason, message_chars)),
+            Cell(cut(result.reason, message_chars), note=_override(result)),
         ]
         rows.append(tuple(row))
-    columns = (
-        "Objective",
-        "Level",
-        "Value",
-        *(["Baseline"] if compared else []),
-        "Criterion",
-        "Samples",
-        "Score",
-        "Reason",
-    )
+    baseline = ("Baseline",) if compared else ()
+    columns = ("Objective", "Level", "Value", *baseline, "Criterion", "Samples", "Score", "Reason")
     return Table("Objectives: value, criterion, score and reason", columns, tuple(rows))
 
 
-def suites(
-    tests: Sequence[TestResult], asked: Iterable[str], limit: int, message_chars: int
-) -> list[tuple[str, str, Table]]:
-    """Per suite its name, its counts and its table, failed tests first; at most `limit` tests of a suite."""
+def _criterion(level: str, absolute: str, relative: str, result: ObjectiveResult) -> str:
+    told = f"{level} {words.criterion(absolute, result.unit)}"
+    return f"{told} and {relative.replace('<=', '≤').replace('>=', '≥')}" if relative else told
+
+
+def _baseline(result: ObjectiveResult) -> Cell:
+    """What passed releases had, of how many, and where one like them would lie."""
+    if result.baseline is None:
+        return number("–")
+    told = f"of {result.baselines} passed" if result.baselines else ""
+    if result.interval:
+        told += f", expected {' to '.join(words.quantity(bound, result.unit) for bound in result.interval)}"
+    return replace(number(words.quantity(result.baseline, result.unit)), note=told.removeprefix(", "))
+
+
+def _override(result: ObjectiveResult) -> str:
+    answers = result.override
+    if answers is None:
+        return ""
+    return f"Overridden by {answers.who} until {words.moment(answers.until)}: {answers.why}"
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A suite's tests; `bad` where one failed and stayed so."""
+
+    name: str
+    counts: str
+    took: str
+    bad: bool
+    table: Table
+
+
+def suites(tests: Sequence[TestResult], asked: Iterable[str], limit: int, message_chars: int) -> list[Suite]:
+    """Each suite with its table of at most `limit` tests, the failed first; suites that failed come first."""
     by_suite: dict[str, list[TestResult]] = {name: [] for name in asked}
     for test in tests:
         by_suite.setdefault(test.suite, []).append(test)
     found = []
     for name, results in by_suite.items():
-        ordered = sorted(results, key=lambda test: (_BAD_FIRST.get(test.outcome, 0), test.id))
-        counts = {
-            word: sum(test.outcome == word for test in results) for word in ("failed", "error", "skipped", "passed")
-        }
+        ordered = sorted(results, key=lambda test: (_BAD_FIRST.get(outcome(test), 0), test.id))
         note = f"{len(ordered) - limit} tests more are in evidence.json." if len(ordered) > limit else ""
         rows = tuple(_test(test, message_chars) for test in ordered[:limit])
-        counted = words.listed(counts) if results else "no tests"
-        found.append((name, counted, Table(f"Tests of the suite {name}", ("Test", "Outcome", "Took"), rows, note)))
-    return sorted(
-        found,
-        key=lambda suite: (
-            not any(cell.kind in ("badge failed", "badge error") for row in suite[2].rows for cell in row)
-        ),
-    )
+        table = Table(f"Tests of the suite {name}", ("Test", "Outcome", "Took"), rows, note)
+        took = words.duration(sum(test.seconds for test in results)) if results else ""
+        bad = not results or any(state(test) == "fails" for test in results)
+        found.append(Suite(name, _counted(results) if results else "no tests", took, bad, table))
+    return sorted(found, key=lambda suite: not suite.bad)
+
+
+def outcome(test: TestResult) -> str:
+    """A test's outcome, with what running it again made of it."""
+    return "flaky" if state(test) == "flaky" else test.outcome
+
+
+def short_name(test: TestResult) -> str:
+    """A test by its file and function, without the folders."""
+    path, separator, function = test.id.partition("::")
+    return f"{path.rpartition('/')[2]}{separator}{function}" or test.id
+
+
+def _counted(tests: Sequence[TestResult]) -> str:
+    return words.listed({word: sum(outcome(test) == word for test in tests) for word in _BAD_FIRST})
 
 
 def of_suite(table: SuiteTable, limit: int) -> tuple[str, Table]:
@@ -118,13 +161,10 @@ def of_suite(table: SuiteTable, limit: int) -> tuple[str, Table]:
 
 
 def _test(test: TestResult, message_chars: int) -> tuple[Cell, ...]:
-    name = Cell(test.id.rpartition("/")[2] or test.id, "code")
-    if test.outcome in ("failed", "error"):
-        ids = ", ".join(test.request_ids[:20])
-        name = replace(name, note=f"request ids: {ids}" if ids else "", pre=cut(test.message, message_chars))
-    elif test.outcome == "skipped":
-        name = replace(name, note=cut(test.message, 300))
-    return name, badge(test.outcome), number(words.duration(test.seconds))
+    name = Cell(short_name(test), "code")
+    if test.outcome != "passed":
+        name = replace(name, note=cut(test.message.partition("\n")[0], min(message_chars, 300)))
+    return name, badge(outcome(test)), number(words.duration(test.seconds))
 
 
 def steps(timings: Sequence[StepTiming], origin: float) -> Table:
@@ -206,6 +246,8 @@ def rewritten(value: object, change: Callable[[str], str]) -> object:
         return change(value)
     if isinstance(value, Series):
         return Series({change(name): change(text) for name, text in value.labels.items()}, value.points)
+    if isinstance(value, Mapping):
+        return {change(str(name)): rewritten(one, change) for name, one in value.items()}
     if isinstance(value, tuple):
         return tuple(rewritten(one, change) for one in value)
     fields = getattr(value, "__dataclass_fields__", None)
@@ -216,7 +258,4 @@ def rewritten(value: object, change: Callable[[str], str]) -> object:
 
 def outcomes(evidence: Evidence) -> str:
     """All tests in one line: 2 failed, 31 passed."""
-    counts = {
-        word: sum(test.outcome == word for test in evidence.tests) for word in ("failed", "error", "skipped", "passed")
-    }
-    return words.listed(counts)
+    return _counted(evidence.tests)
