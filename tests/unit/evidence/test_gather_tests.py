@@ -215,6 +215,25 @@ async def test_what_is_refused_is_named_and_takes_nothing_else_with_it(tmp_path:
     assert "unhandled error" in text(tmp_path, "requests.log")
 
 
+async def test_a_prometheus_that_has_forgotten_that_time_is_told(tmp_path: Path) -> None:
+    await gather(tmp_path, sources=Sources(KeptMetrics(), ReadableLogs(kept=LINES), CLUSTER))
+    assert "metrics: Prometheus has none of that time" in text(tmp_path, "README.txt").partition("NOT TO BE HAD")[2]
+
+
+async def test_of_warnings_that_repeat_themselves_one_is_shown(tmp_path: Path) -> None:
+    probes = tuple(
+        ClusterEvent(1000.0 + n, "default", "Pod", f"sync-{n}", True, "Unhealthy", f"probe {n} failed")
+        for n in range(9)
+    )
+    cluster = replace(CLUSTER, event_list=(*CLUSTER.event_list, *probes))
+    await gather(tmp_path, sources=Sources(METRICS, ReadableLogs(kept=LINES), cluster))
+    page = text(tmp_path, "README.txt")
+    assert page.count("Unhealthy: probe") == 1
+    assert "probe 8 failed" in page
+    assert "OOMKilled" in page
+    assert text(tmp_path, "events.txt").count("Unhealthy: probe") == 9
+
+
 class Refusing(KeptMetrics):
     async def range(self, *_: object, **__: object) -> tuple[Series, ...]:
         raise ZeroDivisionError("a bug of ours")

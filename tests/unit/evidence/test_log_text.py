@@ -51,6 +51,18 @@ def test_kinds_are_counted_without_their_numbers_and_named_by_the_last_line_of_a
     ]
 
 
+def test_kinds_of_the_services_come_first_then_what_is_worse_then_what_is_more() -> None:
+    lines = [
+        *[line("often", namespace="kube-system", service="etcd", level="WARNING")] * 9,
+        line("once", namespace="kube-system", service="etcd", level="CRITICAL"),
+        *[line("warned", level="WARNING")] * 3,
+        *[line("untold", level="UNKNOWN")] * 5,
+        *[line("broke"), line("worse", level="CRITICAL")],
+    ]
+    told = [one.rpartition(" ")[2] for one in kinds(lines, 9, masker(), first="default")]
+    assert told == ["worse", "broke", "warned", "untold", "once", "often"]
+
+
 def test_a_secret_is_masked_before_its_digits_are_taken_for_numbers() -> None:
     assert kinds([line("with s3cr3t-4711 in it")], 5, masker(["s3cr3t-4711"])) == [
         "    1 × ERROR backend: with *** in it"

@@ -37,6 +37,18 @@ QUESTIONS = (
     Question(
         "replicas available", "gauge", "max by (namespace, deployment) (kube_deployment_status_replicas_available)"
     ),
+    Question(
+        "nodes: share of the time in which something waited for a core",
+        "gauge",
+        "max by (instance) (rate(node_pressure_cpu_waiting_seconds_total[1m]))",
+        least=0.3,
+    ),
+    Question(
+        "nodes: share of the time in which something waited for the disk",
+        "gauge",
+        "max by (instance) (rate(node_pressure_io_waiting_seconds_total[1m]))",
+        least=0.2,
+    ),
     Question("containers out of memory", "counter", "sum by (namespace, pod, container) (container_oom_events_total)"),
     Question("memory, as a share of its limit", "gauge", f"{_MEMORY} / {_LIMIT}", least=0.1),
     Question("requests failed (5xx)", "counter", f'{_REQUESTS} (http_requests_total{{{_SERVED},status=~"5.."}})'),

@@ -1,5 +1,7 @@
 """Pods, events and sidecars as text, a few lines each."""
 
+from collections.abc import Sequence
+
 from sluice.ports import ClusterEvent, PodState, Sidecar
 from sluice.steps.bundle import moment
 
@@ -44,3 +46,9 @@ def sidecar_text(sidecar: Sidecar) -> str:
     lines += [f"  component {one}" for one in sidecar.components] or ["  no component"]
     lines += [f"  subscribed: {one}" for one in sidecar.subscriptions] or ["  no subscription"]
     return "\n".join(lines) + "\n"
+
+
+def various(events: Sequence[ClusterEvent], most: int) -> list[ClusterEvent]:
+    """Of each kind of event the last, at most so many of them: a probe that fails tells the same again and again."""
+    kinds = {(event.namespace, event.name.rpartition("-")[0], event.reason): event for event in events}
+    return list(kinds.values())[-most:]

@@ -23,7 +23,7 @@ from sluice.steps.bundle import FOLDER, Bundle, cause
 from sluice.steps.bundle_readme import Found, index, readme
 from sluice.steps.chosen_metrics import ALERTS, LAG, LOADED, QUESTIONS, Question
 from sluice.steps.cluster_now import ClusterNow
-from sluice.steps.cluster_text import event_line, pod_text, sidecar_text
+from sluice.steps.cluster_text import event_line, pod_text, sidecar_text, various
 from sluice.steps.moved import alert_lines, moves, table
 
 # Around a test's own time: what led to it, and what came of it in other services and in the next scrape.
@@ -32,6 +32,7 @@ _LINES = 2_000
 _IDS_A_QUERY = 40
 _POINTS = 60
 _AT_ONCE = 4
+_EVENTS_SHOWN = 8
 _TEST_BYTES = 2 * 1024 * 1024
 # What a test provokes in a service says so, or comes by these routes (tests/e2e/README.md).
 _ON_PURPOSE = ("sluice-provoked", "/faults/")
@@ -143,6 +144,7 @@ class _Gathering:
         self._start = test.started - BEFORE_SECONDS
         self._end = test.started + test.seconds + AFTER_SECONDS
         self._found = Found(start=self._start, end=self._end)
+        self._answered = 0  # series that Prometheus had
 
     async def write(self) -> None:
         """Ask for everything and write it; the README comes last and is about all of it, or all until a deadline."""
@@ -179,7 +181,7 @@ class _Gathering:
             real = [line for line in worse if not any(word in line.text for word in _ON_PURPOSE)]
             provoked = f"; {len(worse) - len(real)} that tests provoked" if len(real) < len(worse) else ""
             self._lines("warnings.log", worse, f"{len(worse)} lines of WARNING or worse, of all pods{provoked}")
-            self._found.kinds = log_text.kinds(real, 12, self._bundle.mask)
+            self._found.kinds = log_text.kinds(real, 14, self._bundle.mask, first=self._namespace)
 
     async def _named(self) -> list[LogLine]:
         """The lines that name one of the test's requests or traces, or one of the users that these were made for."""
@@ -216,6 +218,8 @@ class _Gathering:
         if metrics is None:
             return
         tables = [await self._moved(metrics, one) for one in QUESTIONS]
+        if self._answered == 0:
+            self._found.missing.append("metrics: Prometheus has none of that time: it lost them, or was not there")
         told = [one for one in tables if one]
         if told:
             self._file("metrics.txt", "\n".join(told), f"{len(told)} of {len(QUESTIONS)} questions had moves")
@@ -224,7 +228,7 @@ class _Gathering:
         self._file("kafka.txt", "\n".join(filter(None, (lag, levels))), _first(lag) or "no consumer's lag moved")
         told_by_sidecars = "".join(sidecar_text(one) for one in self._now.sidecars)
         heard = sum(bool(one.subscriptions) for one in self._now.sidecars)
-        about = f"{len(self._now.sidecars)} sidecars at the end of the run, {heard} with subscriptions"
+        about = f"{len(self._now.sidecars)} sidecars as this was gathered, {heard} with subscriptions"
         self._file("dapr.txt", "\n".join(filter(None, (told_by_sidecars, loaded))), about)
         alerts: list[str] = []
         await self._tried("alerts", lambda: self._alerts(metrics, alerts))
@@ -241,6 +245,7 @@ class _Gathering:
         async def ask() -> None:
             asked = question.of(self._namespace)
             series = await metrics.range(asked.query, start=self._start, end=self._end, step=self._step)
+            self._answered += len(series)
             found = moves(asked, series, start=self._start, end=self._end, step=self._step)
             self._found.moves += [(asked, move) for move in found[:3] if asked.title not in _ALWAYS]
             text.append(table(asked, found, len(series)))
@@ -273,10 +278,10 @@ class _Gathering:
         warnings = [event for event in events if event.warning]
         about = f"{len(events)} events of Kubernetes, {len(warnings)} of them warnings"
         self._file("events.txt", "".join(event_line(event) for event in events), about)
-        self._found.warnings = [event_line(event).rstrip() for event in warnings[:5]]
+        self._found.warnings = [event_line(event).rstrip() for event in various(warnings, _EVENTS_SHOWN)]
         described = ((pod, now.described.get(f"{pod.namespace}/{pod.name}", "")) for pod in now.unwell)
         text = "".join(f"{pod_text(pod)}\n{more}\n" for pod, more in described)
-        about = f"{len(now.unwell)} pods that were not ready or had been started again, as the run ended"
+        about = f"{len(now.unwell)} pods that were not ready or had been started again, as this was gathered"
         self._file("pods.txt", text, about)
         self._found.missing += [f"{what}: {why}" for what, why in now.missing.items()]
 

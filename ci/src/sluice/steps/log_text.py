@@ -13,6 +13,7 @@ from sluice.steps.bundle import moment
 _SAID = {"timestamp", "time", "ts", "level", "service", "message", "msg", "instance", "ver", "app_id", "traceback"}
 _LINE_LIMIT = 8_000
 _KIND_LIMIT = 160
+_LEVELS = ("CRITICAL", "ERROR", "WARNING")
 
 
 def line_text(line: LogLine) -> str:
@@ -37,11 +38,19 @@ def merged(*given: Iterable[LogLine]) -> list[LogLine]:
     return sorted(found.values(), key=lambda line: line.at)
 
 
-def kinds(lines: Sequence[LogLine], most: int, mask: Mask) -> list[str]:
-    """The kinds of lines, the most frequent first: how many, level, service, message; numbers do not make a kind."""
-    counted = Counter(_kind(line, mask) for line in lines)
-    shown = [f"{count:>5} × {kind}" for kind, count in counted.most_common(most)]
+def kinds(lines: Sequence[LogLine], most: int, mask: Mask, *, first: str = "") -> list[str]:
+    """The kinds of lines: how many, level, service, message; numbers do not make a kind.
+
+    Those of the namespace `first` come first, then what is worse, then what is more frequent.
+    """
+    counted = Counter((line.labels.get("namespace") != first, *_kind(line, mask)) for line in lines)
+    order = sorted(counted.items(), key=lambda one: (one[0][0], _rank(one[0][1]), -one[1]))
+    shown = [f"{count:>5} × {level} {rest}" for (_, level, rest), count in order[:most]]
     return shown + ([f"      … and {len(counted) - most} kinds more"] if len(counted) > most else [])
+
+
+def _rank(level: str) -> int:
+    return _LEVELS.index(level) if level in _LEVELS else len(_LEVELS)
 
 
 def services(lines: Iterable[LogLine]) -> list[str]:
@@ -59,7 +68,7 @@ def _own(labels: Mapping[str, str]) -> dict[str, str]:
     return {key: labels[key] for key in ("namespace", "pod", "container") if key in labels}
 
 
-def _kind(line: LogLine, mask: Mask) -> str:
+def _kind(line: LogLine, mask: Mask) -> tuple[str, str]:
     fields = _fields(line.text)
     text = str(fields.get("message") or fields.get("msg") or line.text) if fields else line.text
     if fields and fields.get("traceback"):
@@ -67,7 +76,7 @@ def _kind(line: LogLine, mask: Mask) -> str:
     # Masked before it is changed: a secret with other digits would not be known.
     text = re.sub(r"\d+", "#", mask(text).partition("\n")[0])
     whose = line.labels.get("service") or line.labels.get("pod", "?")
-    return f"{line.labels.get('level', '?')} {whose}: {beginning(text, _KIND_LIMIT)}"
+    return line.labels.get("level", "?"), f"{whose}: {beginning(text, _KIND_LIMIT)}"
 
 
 def _fields(text: str) -> dict[str, object] | None:
