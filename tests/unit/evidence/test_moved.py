@@ -73,11 +73,15 @@ def test_nan_is_no_value() -> None:
 
 def test_alerts_are_told_with_when_firing_first() -> None:
     found = [
+        series(1, alertname="A", alertstate="firing", namespace="kube-system"),
+        series(1, alertname="C", alertstate="firing", namespace="default"),
         series(*[None] * 2, 1, 1, None, None, None, None, 1, alertname="A", alertstate="pending", pod="a"),
         series(1, 1, alertname="B", alertstate="firing", __name__="ALERTS"),
     ]
-    lines = alert_lines(found, step=STEP)
+    lines = alert_lines(found, step=STEP, first="default")
     assert lines == [
+        "firing   C  00:00:00 to 00:00:00  namespace=default",
+        "firing   A  00:00:00 to 00:00:00  namespace=kube-system",
         "firing   B  00:00:00 to 00:00:05  ",
         "pending  A  00:00:10 to 00:00:15; 00:00:40 to 00:00:40  pod=a",
     ]

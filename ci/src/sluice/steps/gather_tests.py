@@ -267,7 +267,7 @@ class _Gathering:
 
     async def _alerts(self, metrics: Metrics, alerts: list[str]) -> None:
         series = await metrics.range(ALERTS.query, start=self._start, end=self._end, step=self._step)
-        alerts += alert_lines(series, step=self._step)
+        alerts += alert_lines(series, step=self._step, first=self._namespace)
 
     def _cluster(self) -> None:
         now = self._now

@@ -86,8 +86,11 @@ def _number(value: float | None) -> str:
     return "none" if value is None else f"{value:.4g}" if abs(value) < 10_000 else f"{value:.0f}"
 
 
-def alert_lines(series: Sequence[Series], *, step: float) -> list[str]:
-    """Each alert that was pending or firing, with since when and until when it was seen; firing ones first."""
+def alert_lines(series: Sequence[Series], *, step: float, first: str = "") -> list[str]:
+    """Each alert that was pending or firing, with since when and until when it was seen.
+
+    Firing ones come first, and of these the ones of the namespace `first`.
+    """
     found = []
     for one in series:
         labels = dict(one.labels)
@@ -101,8 +104,8 @@ def alert_lines(series: Sequence[Series], *, step: float) -> list[str]:
                 spans.append([at, at])
         times = "; ".join(f"{_clock(first)} to {_clock(last)}" for first, last in spans)
         told = ", ".join(f"{key}={value}" for key, value in sorted(labels.items()))
-        found.append((state != "firing", f"{state:<8} {name}  {times}  {told}"))
-    return [line for _, line in sorted(found)]
+        found.append((state != "firing", labels.get("namespace") != first, f"{state:<8} {name}  {times}  {told}"))
+    return [line for *_, line in sorted(found)]
 
 
 def _clock(at: float) -> str:
