@@ -215,6 +215,25 @@ async def test_what_is_refused_is_named_and_takes_nothing_else_with_it(tmp_path:
     assert "unhandled error" in text(tmp_path, "requests.log")
 
 
+async def test_a_pod_that_was_stopped_is_told_though_that_is_no_warning(tmp_path: Path) -> None:
+    stopped = ClusterEvent(1000.2, "default", "Pod", "postgresql-0", False, "Killing", "Stopping container postgresql")
+    sources = Sources(METRICS, ReadableLogs(kept=LINES), replace(CLUSTER, event_list=(stopped,)))
+    await gather(tmp_path, sources=sources)
+    assert "Normal default/Pod/postgresql-0 Killing: Stopping container" in text(tmp_path, "README.txt")
+
+
+async def test_of_a_long_traceback_the_page_has_the_end(tmp_path: Path) -> None:
+    frames = "".join(f'  File "a.py", line {number}\n' for number in range(200))
+    told = line(1001.0, "backend", "ERROR", message=REQUEST, traceback=f"Traceback:\n{frames}OSError: refused")
+    await gather(tmp_path, sources=Sources(METRICS, ReadableLogs(kept=(told,)), CLUSTER))
+    page = text(tmp_path, "README.txt")
+    assert "OSError: refused" in page
+    assert "line 199" in page
+    assert "line 100" not in page
+    assert "[189 lines more]" in page
+    assert "line 100" in text(tmp_path, "requests.log")
+
+
 async def test_a_prometheus_that_has_forgotten_that_time_is_told(tmp_path: Path) -> None:
     await gather(tmp_path, sources=Sources(KeptMetrics(), ReadableLogs(kept=LINES), CLUSTER))
     assert "metrics: Prometheus has none of that time" in text(tmp_path, "README.txt").partition("NOT TO BE HAD")[2]

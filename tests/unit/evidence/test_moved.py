@@ -45,13 +45,20 @@ def test_a_counter_that_rose_is_told_with_how_much_and_one_that_stood_is_not() -
 
 def test_a_series_that_is_born_or_gone_moved() -> None:
     assert "  none → 1  (+1)  pod=new" in told(COUNTER, series(*[None] * 6, *[1] * 7, pod="new"))
-    assert "  1 s → none" not in told(GAUGE, series(*[1] * 6, pod="gone"))
-    assert "  1 → none s  pod=gone" in told(GAUGE, series(*[1] * 6, *[None] * 7, pod="gone"))
+    ready = Question("ready", "gauge", "x")
+    assert "  1 → none  pod=gone" in told(ready, series(*[1] * 6, *[None] * 7, pod="gone"))
+    assert "  none → 1  pod=new" in told(ready, series(*[None] * 6, *[1] * 7, pod="new"))
     assert told(COUNTER, series(*[None] * 6, *[0] * 7, pod="new")) == "", "born at zero: nothing happened yet"
 
 
 def test_a_counter_that_began_anew_is_told_as_such() -> None:
     assert "  50 → 2  (began anew)  pod=a" in told(COUNTER, series(*[50] * 6, *[2] * 7, pod="a"))
+
+
+def test_what_always_moves_a_little_is_not_told_for_being_gone_nor_a_counter_that_stood() -> None:
+    assert told(GAUGE, series(*[9] * 6, *[None] * 7, pod="gone")) == ""
+    assert told(COUNTER, series(*[2060] * 6, *[None] * 7, pod="gone")) == ""
+    assert "  5 → none  pod=gone" in told(COUNTER, series(*[5] * 3, *[8] * 3, *[None] * 7, pod="gone"))
 
 
 def test_a_gauge_tells_where_it_was_in_between_and_small_moves_are_left_out() -> None:

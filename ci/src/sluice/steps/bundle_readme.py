@@ -12,6 +12,7 @@ from sluice.steps.moved import Move, move_text
 _MESSAGE_LINES, _MESSAGE_CHARS = 25, 3_000
 _LINE_CHARS = 600
 _IDS = 10
+_TRACE_LINES = 14
 
 
 @dataclass
@@ -75,10 +76,12 @@ def readme(test: TestResult, found: Found, *, run_id: str) -> str:
         "WHERE TO LOOK",
         *(f"  {name:<14} {about}" for name, about in found.files),
     ]
-    lines += _part("What was logged about its own requests, the worst first lines:", found.telling)
+    lines += _part(
+        "What was logged about its own requests, the worst first lines:", [_folded(text) for text in found.telling]
+    )
     lines += _part("What was WARNING or worse in that time, in all pods, by kind:", found.kinds)
     lines += _part("Alerts:", found.alerts[:12])
-    lines += _part("Warnings of Kubernetes:", found.warnings)
+    lines += _part("Warnings of Kubernetes, and what it stopped:", found.warnings)
     moved = [f"{question.title}: {move_text(move, question)}  {move.labels}" for question, move in found.moves]
     lines += _part("What moved most (all: metrics.txt):", moved[:24])
     lines += ["", "ITS REQUESTS AND TRACES", *_ids("request ids", test.request_ids), *_ids("trace ids", test.trace_ids)]
@@ -86,6 +89,14 @@ def readme(test: TestResult, found: Found, *, run_id: str) -> str:
     lines += _part("NOT TO BE HAD", found.missing)
     lines += ["", "What was cut for want of room is in cut.txt of the run's folder.", ""]
     return "\n".join(lines)
+
+
+def _folded(text: str) -> str:
+    """A line with its traceback: where it begins, and its end, where the cause stands."""
+    lines = text.splitlines()
+    if len(lines) <= _TRACE_LINES:
+        return text
+    return "\n".join([*lines[:3], f"    [{len(lines) - _TRACE_LINES} lines more]", *lines[3 - _TRACE_LINES :]])
 
 
 def _first(text: str) -> str:

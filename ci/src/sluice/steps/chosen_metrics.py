@@ -31,6 +31,7 @@ _LIMIT = 'max by (namespace, pod, container) (kube_pod_container_resource_limits
 _REQUESTS = "sum by (service, method, route, status)"
 
 QUESTIONS = (
+    Question("requests failed (5xx)", "counter", f'{_REQUESTS} (http_requests_total{{{_SERVED},status=~"5.."}})'),
     Question("targets that answer", "gauge", "min by (namespace, job, pod) (up)"),
     Question("containers started again", "counter", f"sum by (namespace, pod, container) ({_RESTARTS})"),
     Question("pods ready", "gauge", 'max by (namespace, pod) (kube_pod_status_ready{condition="true"})'),
@@ -51,7 +52,6 @@ QUESTIONS = (
     ),
     Question("containers out of memory", "counter", "sum by (namespace, pod, container) (container_oom_events_total)"),
     Question("memory, as a share of its limit", "gauge", f"{_MEMORY} / {_LIMIT}", least=0.1),
-    Question("requests failed (5xx)", "counter", f'{_REQUESTS} (http_requests_total{{{_SERVED},status=~"5.."}})'),
     Question("requests served", "counter", f'{_REQUESTS} (http_requests_total{{{_SERVED},status!~"5.."}})'),
     Question(
         "p95 of requests, of the minute before",

@@ -33,6 +33,7 @@ _IDS_A_QUERY = 40
 _POINTS = 60
 _AT_ONCE = 4
 _EVENTS_SHOWN = 8
+_STOPPED = ("Killing", "Preempting", "TaintManagerEviction")  # they are no warnings
 _TEST_BYTES = 2 * 1024 * 1024
 # What a test provokes in a service says so, or comes by these routes (tests/e2e/README.md).
 _ON_PURPOSE = ("sluice-provoked", "/faults/")
@@ -276,9 +277,10 @@ class _Gathering:
             event for event in now.events if event.at >= self._start and (event.at <= self._end or event.count > 1)
         ]
         warnings = [event for event in events if event.warning]
+        telling = [event for event in events if event.warning or event.reason in _STOPPED]
         about = f"{len(events)} events of Kubernetes, {len(warnings)} of them warnings"
         self._file("events.txt", "".join(event_line(event) for event in events), about)
-        self._found.warnings = [event_line(event).rstrip() for event in various(warnings, _EVENTS_SHOWN)]
+        self._found.warnings = [event_line(event).rstrip() for event in various(telling, _EVENTS_SHOWN)]
         described = ((pod, now.described.get(f"{pod.namespace}/{pod.name}", "")) for pod in now.unwell)
         text = "".join(f"{pod_text(pod)}\n{more}\n" for pod, more in described)
         about = f"{len(now.unwell)} pods that were not ready or had been started again, as this was gathered"

@@ -5,7 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from sluice.masking import Mask, beginning
+from sluice.masking import Mask, beginning, ending
 from sluice.ports import LogLine
 from sluice.steps.bundle import moment
 
@@ -29,7 +29,7 @@ def line_text(line: LogLine) -> str:
     text = head + told + (f"  {rest}" if rest else "")
     trace = fields.get("traceback")
     unfolded = "".join(f"\n    {one}" for one in str(trace).rstrip().split("\n")) if trace else ""
-    return beginning(text, _LINE_LIMIT) + beginning(unfolded, _LINE_LIMIT)
+    return beginning(text, _LINE_LIMIT) + ending(unfolded, _LINE_LIMIT)
 
 
 def merged(*given: Iterable[LogLine]) -> list[LogLine]:

@@ -20,12 +20,7 @@ class Move:
     after: float | None
     lowest: float
     highest: float
-
-    @property
-    def size(self) -> float:
-        """How far it went; what came or went counts as having been 0."""
-        values = [self.before or 0.0, self.after or 0.0, self.lowest, self.highest]
-        return max(values) - min(values)
+    size: float
 
 
 def moves(question: Question, series: Sequence[Series], *, start: float, end: float, step: float) -> list[Move]:
@@ -43,16 +38,24 @@ def moves(question: Question, series: Sequence[Series], *, start: float, end: fl
             after=None if gone else values[-1],
             lowest=min(values),
             highest=max(values),
+            size=_size(question, values, born, gone),
         )
-        if question.kind == "gauge" and not (born or gone):
-            moved = move.highest - move.lowest
-        elif question.kind == "gauge":
-            moved = math.inf  # to come and to go is a move of its own
-        else:
-            moved = move.size
-        if moved > question.least or moved == math.inf:
+        if move.size > question.least:
             found.append(move)
     return sorted(found, key=lambda move: (-move.size, move.labels))
+
+
+def _size(question: Question, values: Sequence[float], born: bool, gone: bool) -> float:
+    """How far a series went.
+
+    A counter is born at 0, and one that fell began anew at 0; that it is gone tells only of who was asked for it. To
+    come or to go is a move of a gauge, as far as its value, unless it always moves a little.
+    """
+    if question.kind == "counter":
+        pairs = zip([0.0 if born else values[0], *values], values, strict=False)
+        return sum(after - before if after >= before else after for before, after in pairs)
+    ends = [0.0] if (born or gone) and not question.least else []
+    return max(*values, *ends, values[0]) - min(*values, *ends, values[0])
 
 
 def table(question: Question, moved: Sequence[Move], of: int) -> str:
