@@ -118,12 +118,14 @@ async def test_the_first_page_says_what_failed_where_to_look_and_how_to_run_it_a
         "pods ready: 1 → 1  (between 0 and 1)  pod=backend-1",
         REQUEST,
         TRACE,
+        "2 events of Kubernetes, 2 of them warnings",
         "./nox -s e2e -- --reuse --suite api",
         f"SLUICE_E2E_CONTEXT=.sluice/runs/run-1/suites-context.json PYTHONPATH=ci/src "
         f".sluice/venv-*/bin/python -m pytest -c pyproject.toml '{TEST.id}'",
     ):
         assert said in page, said
     assert "NOT TO BE HAD" not in page
+    assert "seen again" not in page, "what was seen last long after is in events.txt alone"
     assert "audit-1" not in page.partition("What moved most")[2].partition("ITS REQUESTS")[0], "it did not move"
 
 

@@ -52,13 +52,13 @@ def test_a_series_that_is_born_or_gone_moved() -> None:
 
 
 def test_a_counter_that_began_anew_is_told_as_such() -> None:
-    assert "  50 → 2  (began anew)  pod=a" in told(COUNTER, series(*[50] * 6, *[2] * 7, pod="a"))
+    assert "  50 → 2  (+5, began anew)  pod=a" in told(COUNTER, series(*[50] * 5, 53, *[2] * 7, pod="a"))
 
 
 def test_what_always_moves_a_little_is_not_told_for_being_gone_nor_a_counter_that_stood() -> None:
     assert told(GAUGE, series(*[9] * 6, *[None] * 7, pod="gone")) == ""
     assert told(COUNTER, series(*[2060] * 6, *[None] * 7, pod="gone")) == ""
-    assert "  5 → none  pod=gone" in told(COUNTER, series(*[5] * 3, *[8] * 3, *[None] * 7, pod="gone"))
+    assert "  5 → none  (+3)  pod=gone" in told(COUNTER, series(*[5] * 3, *[8] * 3, *[None] * 7, pod="gone"))
 
 
 def test_a_gauge_tells_where_it_was_in_between_and_small_moves_are_left_out() -> None:

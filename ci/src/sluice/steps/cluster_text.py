@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from sluice.ports import ClusterEvent, PodState, Sidecar
 from sluice.steps.bundle import moment
 
+_STOPPED = ("Killing", "Preempting", "TaintManagerEviction")  # they are no warnings
 _FINISHED = ("Succeeded", "Completed")
 
 
@@ -48,7 +49,12 @@ def sidecar_text(sidecar: Sidecar) -> str:
     return "\n".join(lines) + "\n"
 
 
-def various(events: Sequence[ClusterEvent], most: int) -> list[ClusterEvent]:
-    """Of each kind of event the last, at most so many of them: a probe that fails tells the same again and again."""
-    kinds = {(event.namespace, event.name.rpartition("-")[0], event.reason): event for event in events}
+def telling(events: Sequence[ClusterEvent], end: float, most: int) -> list[ClusterEvent]:
+    """Of each kind of warning, and of what Kubernetes stopped, the last, at most so many of them.
+
+    A probe that fails tells the same again and again. What was seen last after `end` is told only where nothing else is.
+    """
+    found = [event for event in events if event.warning or event.reason in _STOPPED]
+    found = [event for event in found if event.at <= end] or found
+    kinds = {(event.namespace, event.name.rpartition("-")[0], event.reason): event for event in found}
     return list(kinds.values())[-most:]

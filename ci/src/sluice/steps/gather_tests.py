@@ -23,7 +23,7 @@ from sluice.steps.bundle import FOLDER, Bundle, cause
 from sluice.steps.bundle_readme import Found, index, readme
 from sluice.steps.chosen_metrics import ALERTS, LAG, LOADED, QUESTIONS, Question
 from sluice.steps.cluster_now import ClusterNow
-from sluice.steps.cluster_text import event_line, pod_text, sidecar_text, various
+from sluice.steps.cluster_text import event_line, pod_text, sidecar_text, telling
 from sluice.steps.moved import alert_lines, moves, table
 
 # Around a test's own time: what led to it, and what came of it in other services and in the next scrape.
@@ -33,7 +33,6 @@ _IDS_A_QUERY = 40
 _POINTS = 60
 _AT_ONCE = 4
 _EVENTS_SHOWN = 8
-_STOPPED = ("Killing", "Preempting", "TaintManagerEviction")  # they are no warnings
 _TEST_BYTES = 2 * 1024 * 1024
 # What a test provokes in a service says so, or comes by these routes (tests/e2e/README.md).
 _ON_PURPOSE = ("sluice-provoked", "/faults/")
@@ -277,10 +276,9 @@ class _Gathering:
             event for event in now.events if event.at >= self._start and (event.at <= self._end or event.count > 1)
         ]
         warnings = [event for event in events if event.warning]
-        telling = [event for event in events if event.warning or event.reason in _STOPPED]
         about = f"{len(events)} events of Kubernetes, {len(warnings)} of them warnings"
         self._file("events.txt", "".join(event_line(event) for event in events), about)
-        self._found.warnings = [event_line(event).rstrip() for event in various(telling, _EVENTS_SHOWN)]
+        self._found.warnings = [event_line(event).rstrip() for event in telling(events, self._end, _EVENTS_SHOWN)]
         described = ((pod, now.described.get(f"{pod.namespace}/{pod.name}", "")) for pod in now.unwell)
         text = "".join(f"{pod_text(pod)}\n{more}\n" for pod, more in described)
         about = f"{len(now.unwell)} pods that were not ready or had been started again, as this was gathered"

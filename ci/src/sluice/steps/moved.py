@@ -76,10 +76,8 @@ def move_text(move: Move, question: Question) -> str:
     unit = f" {question.unit}" if question.unit else ""
     text = f"{_number(move.before)} → {_number(move.after)}{unit}"
     if question.kind == "counter":
-        if move.after is not None and move.after >= (move.before or 0.0):
-            text += f"  (+{_number(move.after - (move.before or 0.0))})"
-        elif move.after is not None:
-            text += "  (began anew)"
+        anew = ", began anew" if move.after is not None and move.after < (move.before or 0.0) else ""
+        text += f"  (+{_number(move.size)}{anew})"
     elif {move.lowest, move.highest} - {move.before, move.after}:
         text += f"  (between {_number(move.lowest)} and {_number(move.highest)})"
     return text
