@@ -52,7 +52,7 @@ def sidecar_text(sidecar: Sidecar) -> str:
 def telling(events: Sequence[ClusterEvent], end: float, most: int) -> list[ClusterEvent]:
     """Of each kind of warning, and of what Kubernetes stopped, the last, at most so many of them.
 
-    A probe that fails tells the same again and again. What was seen last after `end` is told only where nothing else is.
+    A probe that fails tells the same again and again. What came last after `end` is told only where nothing else is.
     """
     found = [event for event in events if event.warning or event.reason in _STOPPED]
     found = [event for event in found if event.at <= end] or found
