@@ -124,7 +124,9 @@ async def test_it_is_bounded_and_says_what_had_no_room(tmp_path: Path) -> None:
 
 async def test_a_long_line_is_cut_before_a_secret_and_not_within_it(tmp_path: Path) -> None:
     long = replace(TEST, message=f"{'x' * 589} planted-secret-of-many-letters and more")
-    await gather(tmp_path, long, secrets=["planted-secret-of-many-letters"], reports={})
+    broken = (f"{'y' * 589} planted-secret-of-many-letters and more",)
+    await gather(tmp_path, long, failures=broken, secrets=["planted-secret-of-many-letters"], reports={})
+    assert "y" * 589 in text(tmp_path, "README.txt", "failure")
     for page in (text(tmp_path, "README.txt"), text(tmp_path, "README.txt", "failure")):
         assert "x" * 589 in page
         assert "planted" not in page

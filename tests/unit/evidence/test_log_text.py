@@ -27,6 +27,13 @@ def test_a_traceback_is_unfolded() -> None:
     assert text.endswith(": it broke\n    one\n      two")
 
 
+def test_of_a_very_long_traceback_the_end_is_kept() -> None:
+    trace = "\n".join(["Traceback:", *(f"  frame {number}" for number in range(2_000)), "OSError: refused"])
+    text = line_text(line(json.dumps({"message": "it broke", "traceback": trace})))
+    assert text.endswith("\n    OSError: refused")
+    assert len(text) < 9_000
+
+
 @pytest.mark.parametrize("text", ["plain words", "{not json", "[1]", "{}"])
 def test_what_is_no_json_object_stays_as_it_is(text: str) -> None:
     assert line_text(line(text)).startswith("1970-01-01T00:00:01.500Z ERROR    default/backend-1/backend: ")
