@@ -166,7 +166,8 @@ async def test_a_release_that_is_current_is_kept_where_that_is_asked_for(
     described = words[words.index("--description") + 1]
     rig.behave(json.dumps([{"revision": 4, "status": status, "description": described}]))
     if change:
-        (rig.folder / change).write_text("changed")
+        path = rig.folder / change
+        path.write_text(path.read_text()[:-1] + "~")
     if kept:
         assert await install(rig.keeping) == ChartRelease("api", "default", 4)
     else:
