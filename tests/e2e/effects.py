@@ -32,13 +32,12 @@ class Effects:
         """The user's open tasks."""
         return await _all_pages(self.backend, "/api/v1/tasks", completed="false")
 
-    async def changes(self) -> list[tuple[int, str, str]]:
-        """Sequence, type and task of every change that sync has numbered."""
+    async def changes(self, *, after: int = 0) -> list[tuple[int, str, str]]:
+        """Sequence, type and task of every change that sync has numbered, after a number."""
         found: list[tuple[int, str, str]] = []
         more = True
         while more:
-            after = str(found[-1][0]) if found else "0"
-            page = await self.sync.read(CHANGES, after=after, limit=_CHANGES)
+            page = await self.sync.read(CHANGES, after=str(found[-1][0] if found else after), limit=_CHANGES)
             found += [(one["sequence"], one["event"]["type"], one["event"]["task_id"]) for one in page["items"]]
             more = page["more"]
         return found
@@ -50,6 +49,19 @@ class Effects:
     async def created(self) -> Counter[str]:
         """How many audit entries of a creation there are by task."""
         return Counter(entry["subject"] for entry in await entries_of(self.audit, type=CREATED))
+
+    async def heard_of(self, task: str, *, after: int = 0) -> None:
+        """Fail unless all who are to hear of a new task have; `after` is a change that was numbered before it."""
+        changed = {one for _, _, one in await self.changes(after=after)}
+        assert task in changed, f"sync has no change of {task}"
+        assert await entries_of(self.audit, type=CREATED, subject=task), f"audit has no entry of {task}"
+        # The newest come first: among those of the last page is what was delivered last.
+        newest = await self.notification.read(DELIVERIES, limit=_ITEMS)
+        cursor = newest["next_cursor"]
+        while task not in {one["task_id"] for one in newest["items"]}:
+            assert cursor, f"notification has no delivery of {task}"
+            newest = await self.notification.read(DELIVERIES, limit=_ITEMS, cursor=cursor)
+            cursor = newest["next_cursor"]
 
     async def subscribe(self, url: str) -> None:
         """Have the user told of every new task at an address."""

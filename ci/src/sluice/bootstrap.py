@@ -212,6 +212,7 @@ class Toolbox:
             Path(cluster.kubeconfig),
             artifact.program(helm),
             artifact.program(kubectl),
+            keep_current=self._options.selection.smoke,  # a look at what is there need not install it again
         )
         return installer
 

@@ -15,7 +15,7 @@ from sluice.steps.install_charts import Installer
 
 
 def make_installer(
-    root: Path, settings: Settings, run: Run, kubeconfig: Path, helm: Path, kubectl: Path
+    root: Path, settings: Settings, run: Run, kubeconfig: Path, helm: Path, kubectl: Path, *, keep_current: bool = False
 ) -> tuple[Installer, Manifests]:
     """Return the installer of a cluster, and the manifests that it goes through: these know the secrets made."""
     work = run.folder / "work"
@@ -34,5 +34,5 @@ def make_installer(
             )
 
     manifests = Manifests(kubectl, kubeconfig, work, run.logs)
-    charts = Helm(helm, kubeconfig, root, work, run.logs)
+    charts = Helm(helm, kubeconfig, root, work, run.logs, keep_current=keep_current)
     return Installer(root, charts, manifests, rolled_out, root / "tests" / "e2e" / "values"), manifests

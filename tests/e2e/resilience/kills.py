@@ -4,13 +4,12 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from tests.e2e.effects import Effects
 from tests.e2e.kube import Kube, is_ready
 from tests.e2e.load import Asked, Load
 from tests.e2e.support import eventually
 
 # From the kill until what was asked of it since has its effect; on two cores a pod alone takes some 10 s to be ready.
-RECOVERED_WITHIN = 60.0
+RECOVERED_WITHIN = 90.0
 # A kill that is never over would be told by its criterion; this only bounds the wait.
 GIVEN_UP_AFTER = 120.0
 
@@ -86,12 +85,3 @@ def first_taken(load: Load, since: float) -> Asked:
     found = next((one for one in load.taken if one.at > since), None)
     assert found, "no task was taken since"
     return found
-
-
-async def assert_followed(load: Load, effects: Effects, since: float) -> None:
-    """Fail unless a task that was taken after a time is known to all who are to hear of it."""
-    task = first_taken(load, since).task
-    changed = {one for _, _, one in await effects.changes()}
-    assert task in changed, f"sync has no change of {task}"
-    for where, seen in (("audit", await effects.created()), ("notification", await effects.deliveries())):
-        assert task in seen, f"{where} has nothing of {task}"

@@ -26,6 +26,7 @@ STARTED_WITHIN = 30.0
 RESTORED_WITHIN = 120.0
 # Each start takes a processor for seconds: all at once would starve one another's probes on a small host.
 AT_ONCE = 3
+MOST_REQUESTS = 6000  # more than a roll within its bound can bring about
 PREVIOUS = {"RELEASE": "previous"}  # of no meaning to a service: its pods are others all the same
 NOTE = (
     "All pods of all services were replaced under load: to the previous release by `helm upgrade`, and to this one by "
@@ -64,7 +65,7 @@ async def both_ways(context: SuiteContext, kube: Kube, clients: Clients, signer:
     user = new_user()
     readers = {name: (clients.of(name, user, lambda _: None), path) for name, path in READ.items()}
     backend = clients.backend(user, lambda _: None)
-    load = Load(backend, {name: one for name, one in readers.items() if name in context.services})
+    load = Load(backend, {name: one for name, one in readers.items() if name in context.services}, most=MOST_REQUESTS)
     effects = Effects.of(backend, lambda service: clients.of(service, user, lambda _: None))
     ear = Ear(Sync(kube, context.services["sync"], signer), user)
     releases = Releases(context, kube, work)

@@ -39,7 +39,9 @@ class Rig:
         })  # fmt: skip
         for name in ("work", "logs"):
             (folder / name).mkdir()
-        self.helm = Helm(helm, folder / "kubeconfig", folder / "tree", folder / "work", folder / "logs")
+        folders = (folder / "kubeconfig", folder / "tree", folder / "work", folder / "logs")
+        self.helm = Helm(helm, *folders)
+        self.keeping = Helm(helm, *folders, keep_current=True)
 
     def behave(self, how: str) -> None:
         (self.folder / "behaviour").write_text(how)
@@ -138,3 +140,46 @@ async def test_a_broken_chart_file_is_told(rig: Rig, content: str, said: str) ->
 async def test_a_chart_without_dependencies_is_fine(rig: Rig) -> None:
     (rig.folder / "tree/helm/backend/Chart.yaml").write_text("name: backend\ndependencies:\n")
     assert await rig.install()
+
+
+@pytest.mark.parametrize(
+    ("status", "change", "kept"),
+    [
+        ("deployed", "", True),
+        ("failed", "", False),
+        ("deployed", "tree/helm/backend/values.yaml", False),
+        ("deployed", "tree/helm/lib/templates/_x.tpl", False),
+        ("deployed", "given.yaml", False),
+    ],
+)
+async def test_a_release_that_is_current_is_kept_where_that_is_asked_for(
+    rig: Rig, status: str, change: str, kept: bool
+) -> None:
+    given = rig.folder / "given.yaml"
+    given.write_text("b: 1")
+
+    async def install(helm: Helm) -> ChartRelease:
+        return await helm.install("api", "helm/backend", "default", values={"c": 1}, value_files=[given])
+
+    await install(rig.helm)
+    (words,) = rig.calls()
+    described = words[words.index("--description") + 1]
+    rig.behave(json.dumps([{"revision": 4, "status": status, "description": described}]))
+    if change:
+        path = rig.folder / change
+        path.write_text(path.read_text()[:-1] + "~")
+    if kept:
+        assert await install(rig.keeping) == ChartRelease("api", "default", 4)
+    else:
+        with pytest.raises(ChartError):  # the program answers with a history whatever it is asked
+            await install(rig.keeping)
+    asked = [words[0] for words in rig.calls()[1:]]
+    assert asked == (["history"] if kept else ["history", "upgrade"])
+
+
+async def test_a_release_that_is_not_there_is_installed(rig: Rig) -> None:
+    assert await rig.keeping.install("api", "helm/backend", "default", values={}) == ChartRelease("api", "default", 7)
+    rig.behave("fails")
+    with pytest.raises(ChartError):
+        await rig.keeping.install("api", "helm/backend", "default", values={})
+    assert [words[0] for words in rig.calls()] == ["history", "upgrade", "history", "upgrade"]

@@ -31,6 +31,18 @@ class Recorder:
         self.given: list[Mapping[str, Any]] = []
         self.secrets: dict[str, Mapping[str, str]] = {}
         self.never = False
+        self.kept: ChartRelease | None = None
+
+    async def current(
+        self,
+        release: str,
+        chart: str,
+        namespace: str,
+        *,
+        values: Mapping[str, object],
+        value_files: Sequence[Path] = (),
+    ) -> ChartRelease | None:
+        return self.kept
 
     async def install(
         self,
@@ -84,6 +96,14 @@ def installer(tmp_path: Path, recorder: Recorder) -> Installer:
 async def test_namespaces_come_before_definitions(installer: Installer, recorder: Recorder, tmp_path: Path) -> None:
     await prepare(installer, tmp_path / "definitions")
     assert recorder.done == [("apply", "namespaces.yaml"), ("apply", "definitions")]
+
+
+async def test_monitoring_that_is_as_it_should_be_is_not_taken_back_to_its_first_phase(
+    installer: Installer, recorder: Recorder
+) -> None:
+    recorder.kept = ChartRelease("monitoring", "watch", 4)
+    assert await install_monitoring(installer, "watch", {"prometheus": LOKI}, None) == recorder.kept
+    assert [entry[0] for entry in recorder.done] == ["rolled out"]
 
 
 async def test_monitoring_is_up_when_what_the_operator_makes_is(installer: Installer, recorder: Recorder) -> None:

@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import pytest
+from tests.e2e.renew_times import times_of
 
+from sluice.domain import TestResult
 from sluice.errors import SettingsError
 from sluice.steps.suite_plan import (
     ALL,
@@ -111,6 +113,13 @@ def test_the_times_of_the_tree_are_of_files_that_are_there() -> None:
     assert times, "tests/e2e/times.json is what shards are balanced by"
     assert [file for file in times if not (ROOT / file).is_file()] == []
     assert read_times(ROOT / "nowhere") == {}
+
+
+def test_times_are_renewed_by_file_in_whole_seconds() -> None:
+    ran = [TestResult(f"{SUITES_FOLDER}/a/{name}", "a", "passed", 0, seconds) for name, seconds in (
+        ("t.py::one", 2.4), ("t.py::two", 2.4), ("u.py::three", 0.1),
+    )]  # fmt: skip
+    assert times_of(ran) == {f"{SUITES_FOLDER}/a/t.py": 5, f"{SUITES_FOLDER}/a/u.py": 1}
 
 
 def test_every_marker_is_told_once() -> None:

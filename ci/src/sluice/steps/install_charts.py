@@ -39,6 +39,18 @@ class Charts(Protocol):
         """Install or upgrade; raises ChartError."""
         ...
 
+    async def current(
+        self,
+        release: str,
+        chart: str,
+        namespace: str,
+        *,
+        values: Mapping[str, object],
+        value_files: Sequence[Path] = (),
+    ) -> ChartRelease | None:
+        """The release, where `install` would leave it as it is."""
+        ...
+
 
 class Manifests(Protocol):
     """Knows how to put plain manifests on the cluster."""
@@ -103,14 +115,18 @@ async def install_monitoring(
         values = {"images": _by_digest({**images, "grafana": grafana}), "grafana": {"enabled": True}}
         password = secrets.token_urlsafe(24)
         await installer.manifests.ensure_secret("grafana", namespace, {"user": "admin", "password": password})
-    install = partial(
-        installer.charts.install, "monitoring", "helm/monitoring", namespace,
-        value_files=installer.values_for("monitoring"),
-    )  # fmt: skip
+    files = installer.values_for("monitoring")
+    install = partial(installer.charts.install, "monitoring", "helm/monitoring", namespace, value_files=files)
+    made_by_operator = ("StatefulSet/prometheus-k8s", "StatefulSet/alertmanager-main")
+    expected = [f"{namespace}/{name}" for name in made_by_operator]
+    if found := await installer.charts.current(
+        "monitoring", "helm/monitoring", namespace, values=values, value_files=files
+    ):
+        await installer.rolled_out(namespace, expect=expected)
+        return found
     unregistered = {server: {"registered": False} for server in ("metricsServer", "prometheusAdapter")}
     await install(values={**values, **unregistered})
-    made_by_operator = ("StatefulSet/prometheus-k8s", "StatefulSet/alertmanager-main")
-    await installer.rolled_out(namespace, expect=[f"{namespace}/{name}" for name in made_by_operator])
+    await installer.rolled_out(namespace, expect=expected)
     # Now that they serve: an API server that is told of an address before the node knows the way there may reach what
     # answers outside of the cluster, and go on asking that.
     return await install(values=values)

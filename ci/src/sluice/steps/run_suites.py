@@ -21,7 +21,7 @@ from sluice.steps.suite_process import reason_of
 __all__ = ["CONTEXT_VARIABLE", "ServiceAddress", "SuiteContext", "results_of", "run_suites"]
 
 CONTEXT, RECORD = "suites-context.json", "suites.jsonl"
-_AGAIN = "suites-again"
+_AGAIN_LOG, _AGAIN_RECORD = "suites-again.log", "again.jsonl"
 # Of more failures than these the cause is no flake, and running them again would only take time.
 _MOST_AGAIN, _TIMES_AGAIN = 5, 2
 _LEAST_SECONDS_AGAIN = 20.0
@@ -103,7 +103,7 @@ async def run_suites(
 def _prepare(evidence_dir: Path, context: SuiteContext) -> tuple[Path, Path]:
     """Write the context and remove what an earlier run left where this one writes."""
     evidence_dir.mkdir(parents=True, exist_ok=True)
-    for stale in (RECORD, JUNIT, *LOGS, f"{_AGAIN}.log"):
+    for stale in (RECORD, JUNIT, *LOGS, _AGAIN_LOG):
         (evidence_dir / stale).unlink(missing_ok=True)
     context_file = evidence_dir / CONTEXT
     context_file.write_bytes(dump(context))
@@ -122,7 +122,7 @@ async def _again(
     found: dict[str, tuple[Attempt, ...]] = {}
     for test in failed:
         while test not in once and len(found.get(test, ())) < _TIMES_AGAIN and running.left() > _LEAST_SECONDS_AGAIN:
-            found[test] = (*found.get(test, ()), await _attempt(running, record.with_name(f"{_AGAIN}.jsonl"), test))
+            found[test] = (*found.get(test, ()), await _attempt(running, record.with_name(_AGAIN_RECORD), test))
             if found[test][-1].outcome == "passed":
                 break
     return found
@@ -130,7 +130,7 @@ async def _again(
 
 async def _attempt(running: Running, record: Path, test: str) -> Attempt:
     record.unlink(missing_ok=True)
-    status, tail = await running.pytest([test, "-v"], f"{_AGAIN}.log", record)
+    status, tail = await running.pytest([test, "-v"], _AGAIN_LOG, record)
     found = tuple(results_of(record, (), reason_of(status, running.seconds), tail, time.time()))
     record.unlink(missing_ok=True)
     own = next((one for one in found if one.id == test), None)

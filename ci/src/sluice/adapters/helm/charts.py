@@ -1,5 +1,6 @@
 """Installing charts: `helm upgrade --install`; readiness is waited for elsewhere, where the cause can be told."""
 
+import hashlib
 import json
 import shutil
 from collections.abc import Mapping, Sequence
@@ -17,14 +18,20 @@ _HELM_SECONDS = 180
 
 
 class Helm:
-    """Helm against one cluster. `work` holds copies of the charts, `logs` what Helm said and the values given."""
+    """Helm against one cluster. `work` holds copies of the charts, `logs` what Helm said and the values given.
 
-    def __init__(self, helm: Path, kubeconfig: Path, charts: Path, work: Path, logs: Path) -> None:
+    With `keep_current` a release that was installed from the same chart and values is left as it is.
+    """
+
+    def __init__(
+        self, helm: Path, kubeconfig: Path, charts: Path, work: Path, logs: Path, *, keep_current: bool = False
+    ) -> None:
         self._helm = helm
         self._kubeconfig = kubeconfig
         self._charts = charts
         self._work = work
         self._logs = logs
+        self._keep_current = keep_current
 
     async def install(
         self,
@@ -39,11 +46,12 @@ class Helm:
 
         `values` win over `value_files`. Raises ChartError with Helm's words when it does not render or install.
         """
-        folder = self._with_dependencies(chart, self._work / "charts" / release)
-        given = self._logs / f"values-{release}.yaml"  # kept with the run: digests, no secrets
-        given.write_text(yaml.safe_dump(dict(values), sort_keys=True))
-        files = [word for file in [*value_files, given] for word in ("--values", str(file))]
+        folder, given = self._laid_out(release, chart, values)
         log = self._logs / f"helm-{release}.log"
+        description = _described(folder, [*value_files, given])
+        if found := await self._deployed(release, namespace, description, log):
+            return found
+        files = [word for file in [*value_files, given] for word in ("--values", str(file))]
         words: list[str | Path] = [
             self._helm,
             "upgrade",
@@ -54,7 +62,7 @@ class Helm:
             "--output",
             "json",
         ]
-        words += ["--history-max", "5", *files]
+        words += ["--history-max", "5", "--description", description, *files]
         try:
             try:
                 done = await self._helm_command(words, release, namespace, log)
@@ -80,6 +88,39 @@ class Helm:
                 expected="JSON with `version`",
                 next_command=f"read {log}",
             ) from None
+
+    async def current(
+        self,
+        release: str,
+        chart: str,
+        namespace: str,
+        *,
+        values: Mapping[str, object],
+        value_files: Sequence[Path] = (),
+    ) -> ChartRelease | None:
+        """The release, where `install` would leave it as it is."""
+        folder, given = self._laid_out(release, chart, values)
+        description = _described(folder, [*value_files, given])
+        return await self._deployed(release, namespace, description, self._logs / f"helm-{release}.log")
+
+    async def _deployed(self, release: str, namespace: str, description: str, log: Path) -> ChartRelease | None:
+        """The release that is deployed, if it says of itself what would be said of this one."""
+        if not self._keep_current:
+            return None
+        try:
+            words: list[str | Path] = [self._helm, "history", release, "--max", "1", "--output", "json"]
+            newest = json.loads((await self._helm_command(words, release, namespace, log)).stdout)[-1]
+            same = (newest["status"], newest["description"]) == ("deployed", description)
+            return ChartRelease(release, namespace, int(newest["revision"])) if same else None
+        except (CommandFailed, ValueError, LookupError, TypeError):  # not there, or not understood: it is installed
+            return None
+
+    def _laid_out(self, release: str, chart: str, values: Mapping[str, object]) -> tuple[Path, Path]:
+        """The chart's copy, and the file of the values."""
+        folder = self._with_dependencies(chart, self._work / "charts" / release)
+        given = self._logs / f"values-{release}.yaml"  # kept with the run: digests, no secrets
+        given.write_text(yaml.safe_dump(dict(values), sort_keys=True))
+        return folder, given
 
     def _with_dependencies(self, chart: str, below: Path) -> Path:
         """Copy a chart and put the library beside it, as `helm dependency build` would into the tree."""
@@ -119,6 +160,16 @@ class Helm:
     def _environment(self) -> dict[str, str]:
         """Helm's own folders, so that a user's repositories and plug-ins do not matter."""
         return {f"HELM_{name}_HOME": str(self._work / "helm" / name.lower()) for name in ("CACHE", "CONFIG", "DATA")}
+
+
+def _described(folder: Path, files: Sequence[Path]) -> str:
+    """What a release says of itself: a digest over all that it is made from."""
+    digest = hashlib.sha256()
+    for path in [*sorted(path for path in folder.rglob("*") if path.is_file()), *files]:
+        content = path.read_bytes() if path.is_file() else b""
+        name = path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.name
+        digest.update(f"{name} {len(content)}\n".encode() + content)
+    return f"sluice {digest.hexdigest()[:16]}"
 
 
 def _dependencies(chart: str, source: Path) -> list[tuple[str, Path]]:
