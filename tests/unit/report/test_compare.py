@@ -121,6 +121,31 @@ def test_an_objectives_value_counts_from_a_ratio_and_a_share_of_its_criterion_on
     assert [(one.way, one.name) for one in found.of("objectives")] == ([] if way == "told" else [(way, name)])
 
 
+@pytest.mark.parametrize(
+    ("criterion", "values", "way"),
+    [
+        (">= 10", (20.0, 14.5), "worse"),  # near its criterion, and 55 % of it away
+        (">= 10", (40.0, 20.0), "told"),  # far from it still
+        (">= 10", (13.0, 12.0), "told"),  # 10 % of it away
+        (">= 10", (14.5, 20.0), "better"),
+        ("== 0", (0.0, 1.0), "worse"),
+        ("== 4", (4.0, 2.0), "worse"),
+        ("== 4", (2.0, 4.0), "better"),
+        ("none that is known", (1.0, 100.0), "told"),
+    ],
+)
+def test_a_value_that_is_better_when_large_or_meant_to_be_one_is_judged_by_that(
+    criterion: str, values: tuple[float, float], way: str
+) -> None:
+    pair = []
+    for value in values:
+        told = samples.verdict(SOUND)
+        result = replace(told.objectives[1], value=value, pass_criterion=criterion)
+        pair.append(Run(SOUND, replace(told, objectives=(result,)), {}))
+    found = between(pair[1], pair[0])
+    assert [one.way for one in found.of("objectives")] == ([] if way == "told" else [way])
+
+
 def test_other_suites_are_another_load_and_only_levels_count() -> None:
     slow = tuple(replace(one, values=(0.45,)) if one.objective == "p95-latency" else one for one in SOUND.measurements)
     tests = (*SOUND.tests, replace(SOUND.tests[0], id="c", suite="chaos"))
