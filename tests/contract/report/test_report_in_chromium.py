@@ -194,8 +194,11 @@ def test_a_print_is_light_whole_where_it_matters_and_as_wide_as_paper(report: Re
     page.set_viewport_size({"width": 718, "height": 1000})  # A4 less its margins, in CSS pixels
     page.emulate_media(media="print", color_scheme="dark")
     expect(page.get_by_role("navigation")).to_be_hidden()
-    ink = page.evaluate("getComputedStyle(document.body).color")
-    assert ink == "rgb(26, 31, 38)"
+    assert page.evaluate("getComputedStyle(document.body).color") == "rgb(26, 31, 38)"
+    assert page.evaluate("getComputedStyle(document.documentElement).colorScheme") == "light"
+    # Paper is not as narrow as a phone: a table's heads are there, and its rows are rows.
+    expect(page.locator("#objectives thead")).to_be_visible()
+    assert page.locator("#objectives tbody tr").first.evaluate("one => getComputedStyle(one).display") == "table-row"
     seen = "one => one.checkVisibility({contentVisibilityAuto: true})"
     # A suite's table and what was going on around a failed test are opened; logs and dashboards stay folded.
     assert page.locator("details.suite:not([open]) table").first.evaluate(seen)
