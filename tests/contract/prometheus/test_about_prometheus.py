@@ -95,6 +95,7 @@ async def test_one_that_was_started_again_has_two_starts_and_what_was_before(ser
     assert len(found.starts) == 2
     assert found.starts[0] < began
     assert began - COARSE < found.starts[1] < found.window_ended
+    assert found.longest_gap_seconds < found.window_ended - found.window_started, "there are scrapes in it"
 
 
 async def test_one_that_lost_its_data_knows_only_its_new_start_and_has_a_gap(server: Server) -> None:

@@ -64,6 +64,8 @@ def longest_gap(scrapes: Sequence[Series], started: float, ended: float, step: f
     A point is there for five minutes after a scrape, so its age counts; where points are missing, all of the time does.
     """
     points = sorted(point for series in scrapes for point in series.points)
+    if not points:
+        return ended - started
     gap, before = 0.0, started
     for at, scraped in points:
         missing = at - before if at - before > 1.5 * step else 0.0
