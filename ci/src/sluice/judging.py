@@ -141,7 +141,8 @@ class Judge:
                 evidence = await collect(metrics=self._metrics(client), logs=self._logs(client))
         (self._run.folder / "evidence.json").write_bytes(dump(evidence))
         # With it the verdict can be computed again when release/ has long changed.
-        (self._run.folder / POLICY_COPY).write_bytes(self.standing.policy_text)
+        if self.standing.policy_text:
+            (self._run.folder / POLICY_COPY).write_bytes(self.standing.policy_text)
         return evidence
 
     async def _settled(self, results: SuiteResults | None) -> SuiteResults | None:

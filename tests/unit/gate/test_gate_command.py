@@ -104,7 +104,7 @@ def test_every_objective_is_explained_with_all_its_numbers(run: Path) -> None:
     assert told["samples"] == "120, at least 50 are needed"
     assert told["soak"] == "at least 1 min 00 s of the run must have been seen"
     assert told["baseline"] == "240 ms, the mean of 5 passed releases"
-    assert told["interval"].startswith("166 ms to 334 ms: where one more release like them would lie, 90 times of 100")
+    assert told["interval"].startswith("166 ms to 334 ms: where one more release like them would lie (bootstrap")
     assert told["limit"].startswith("368 ms: what <= +10 % makes")
     assert told["pass"] == "≤ 500 ms and, against passed releases, <= +10 %"
     assert told["warn"] == "≤ 1 s and, against passed releases, <= +30 %"

@@ -73,6 +73,7 @@ def test_our_own_policy_holds_what_the_first_release_is_judged_by() -> None:
         "rules-healthy",
         "error-budget",
         "memory",
+        "series",
     }
     assert set(policy.required_suites) == {path.parent.name for path in SUITES.glob("*/test_*.py")}
     assert {objective.name for objective in policy.objectives if not objective.key} == {"error-budget"}

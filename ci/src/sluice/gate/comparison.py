@@ -2,7 +2,8 @@
 
 Each passed release gives one value an objective; what lies within one run depends on itself and is no sample of
 releases. Of these values comes a bootstrap prediction interval: where the value of one more release like them would
-be, 90 times of 100. A criterion such as `<= +10 %` is held against the end of it that is kinder to the value.
+be (nominally 90 %; of five releases less, as of any bootstrap of so few: bench/gate_interval.py counts it). A criterion
+such as `<= +10 %` is held against the end of the interval that is kinder to the value.
 
 Sources: B. Efron, R. Tibshirani, An Introduction to the Bootstrap (1993), chapters 6 and 13; A. C. Davison,
 D. V. Hinkley, Bootstrap Methods and their Application (1997), section 6.3.3 (prediction, with residuals scaled to
@@ -66,7 +67,7 @@ def _comparable(objective: Objective, baseline: Baseline) -> tuple[Value, ...]:
 
 
 def prediction_interval(values: Sequence[float]) -> tuple[float, float]:
-    """Where one more value of the same kind would lie, 90 times of 100; in the values' unit. Needs at least two.
+    """Where one more value of the same kind would lie, nominally 90 times of 100; in the values' unit. Needs two.
 
     Each resample draws a mean (of as many values, with replacement) and one deviation from the mean, and adds them:
     mean and spread are both uncertain. The deviations are scaled by sqrt(n / (n - 1)), since those from their own

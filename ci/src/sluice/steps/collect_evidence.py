@@ -25,6 +25,7 @@ from sluice.domain import (
     StepTiming,
     SuiteResults,
     SuiteTable,
+    TestResult,
     load,
 )
 from sluice.errors import SluiceError, in_a_line
@@ -104,7 +105,7 @@ async def collect_evidence(
         components=facts.components,
         steps=facts.steps,
         suites=facts.suites,
-        tests=tuple(replace(test, message=mask(test.message)) for test in tests),
+        tests=tuple(_masked_test(test, mask) for test in tests),
         measurements=measurements,
         failures=tuple(mask(failure) for failure in facts.failures),
         files=_files(evidence_dir),
@@ -253,6 +254,11 @@ def _tables(evidence_dir: Path, say: Callable[[str], None]) -> Iterator[SuiteTab
             yield load(SuiteTable, path)
         except SluiceError as error:
             say(f"no table of {path.name}: {error.failed}")
+
+
+def _masked_test(test: TestResult, mask: Callable[[str], str]) -> TestResult:
+    attempts = tuple(replace(attempt, message=mask(attempt.message)) for attempt in test.attempts)
+    return replace(test, message=mask(test.message), attempts=attempts)
 
 
 def _masked(table: SuiteTable, mask: Callable[[str], str]) -> SuiteTable:
