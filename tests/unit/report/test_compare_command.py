@@ -49,7 +49,8 @@ def test_a_run_has_several_names(names: tuple[str, str]) -> None:
 
 def test_the_answer_comes_first_and_the_tables_after_it() -> None:
     lines = compared("0a1b", "latest").output.splitlines()
-    assert lines[1] == "Verdict: pass → fail (100 → 11 points)."
+    score = samples.verdict(samples.broken()).score
+    assert lines[1] == f"Verdict: pass → fail (100 → {score:.0f} points)."
     assert lines[2].startswith("Failing: the verdict (pass → fail), the run failed (pod default/backend-7d9f4")
     assert "No image and no workload got larger." in lines
     assert any("✗ worse" in line and "test_api.py::test_delete" in line for line in lines)
