@@ -8,7 +8,7 @@ import pytest
 from tests.unit.report import samples
 
 from sluice.compare import Comparison, Run, compare, state
-from sluice.compare_rules import Aspect, Change, Threshold, chance
+from sluice.compare_rules import Aspect, Change
 from sluice.domain import Attempt, Evidence, Outcome, Series, StepTiming, TestResult
 
 SOUND = samples.sound()
@@ -155,6 +155,12 @@ def test_other_suites_are_another_load_and_only_levels_count() -> None:
     assert found.not_compared == (f"the suite chaos: only in {SOUND.run_id}",)
 
 
+def test_a_failed_test_of_a_suite_that_was_not_there_before_counts() -> None:
+    bad = replace(SOUND.tests[0], id="c", suite="chaos", outcome="failed")
+    found = between(run(suites=(*SOUND.suites, "chaos"), tests=(*SOUND.tests, bad)))
+    assert ("test", "c") in worse(found, "failing")
+
+
 def test_tests_of_a_suite_that_only_one_run_had_are_not_gone() -> None:
     api = tuple(test for test in SOUND.tests if test.suite == "api")
     found = between(run(tests=api, suites=("api",)))
@@ -270,22 +276,6 @@ def test_memory_is_compared_where_both_runs_measured_it() -> None:
     alone = between(run(memory=large))
     assert alone.of("larger") == ()
     assert alone.not_compared == (f"memory: only in {SOUND.run_id}",)
-
-
-@pytest.mark.parametrize(
-    ("more", "of", "expected"), [(10, 10, 1 / 1024), (0, 10, 1.0), (9, 10, 11 / 1024), (0, 0, 1.0)]
-)
-def test_the_sign_test(more: int, of: int, expected: float) -> None:
-    assert chance(more, of) == pytest.approx(expected)
-
-
-def test_a_threshold_takes_both_its_numbers() -> None:
-    rule = Threshold(2.0, 10.0)
-    assert [rule.way(10, after) for after in (20, 25, 4)] == ["told", "worse", "told"]
-    assert rule.way(100, 105) == "told"
-    assert rule.way(30, 10) == "better"
-    assert rule.way(10, 25, pace=1.3) == "told"
-    assert rule.way(math.nan, 25) == "told"
 
 
 def test_what_counts_comes_first() -> None:
