@@ -4,9 +4,11 @@ All of them can be written as JSON and read back (`dump`, `load`), so that a ste
 Durations are seconds, sizes are bytes, times are seconds since the Unix epoch in UTC.
 """
 
+from collections.abc import Hashable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -231,10 +233,15 @@ class Evidence:
 T = TypeVar("T")
 
 
+@cache
+def _adapter(kind: Hashable) -> TypeAdapter[Any]:
+    # To make one takes longer than to write or read a run's evidence with it.
+    return TypeAdapter(kind)
+
+
 def dump(value: object, *, indent: int | None = 2) -> bytes:
     """Return a value of this module as JSON, UTF-8, indented; NaN and infinity are written as text."""
-    adapter: TypeAdapter[object] = TypeAdapter(type(value))
-    return adapter.dump_json(value, indent=indent)
+    return _adapter(type(value)).dump_json(value, indent=indent)
 
 
 def load(kind: type[T], path: Path) -> T:
@@ -243,7 +250,8 @@ def load(kind: type[T], path: Path) -> T:
     Raises EvidenceError when the file is missing, truncated or of another shape.
     """
     try:
-        return TypeAdapter(kind).validate_json(path.read_bytes(), strict=False)
+        found: T = _adapter(kind).validate_json(path.read_bytes(), strict=False)
+        return found
     except OSError as error:
         raise EvidenceError(
             f"{path} cannot be read",
