@@ -4,9 +4,7 @@ All of them can be written as JSON and read back (`dump`, `load`), so that a ste
 Durations are seconds, sizes are bytes, times are seconds since the Unix epoch in UTC.
 """
 
-from collections.abc import Hashable
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -233,10 +231,14 @@ class Evidence:
 T = TypeVar("T")
 
 
-@cache
-def _adapter(kind: Hashable) -> TypeAdapter[Any]:
-    # To make one takes longer than to write or read a run's evidence with it.
-    return TypeAdapter(kind)
+# To make one takes longer than to write or read a run's evidence with it.
+_adapters: dict[type, TypeAdapter[Any]] = {}
+
+
+def _adapter(kind: type[T]) -> TypeAdapter[T]:
+    if kind not in _adapters:
+        _adapters[kind] = TypeAdapter(kind)
+    return _adapters[kind]
 
 
 def dump(value: object, *, indent: int | None = 2) -> bytes:
@@ -250,8 +252,7 @@ def load(kind: type[T], path: Path) -> T:
     Raises EvidenceError when the file is missing, truncated or of another shape.
     """
     try:
-        found: T = _adapter(kind).validate_json(path.read_bytes(), strict=False)
-        return found
+        return _adapter(kind).validate_json(path.read_bytes(), strict=False)
     except OSError as error:
         raise EvidenceError(
             f"{path} cannot be read",
