@@ -43,6 +43,7 @@ HARD = [
     "max_over_time(g[1h:5m] @ end() offset 5m) ^ -1e3 > Inf # h",
     'label_replace(i, "service", "$1", "label_service", "(j|k)") atan2 sum(l) by (m)',
     "count without (le) (n:o:rate5m) AND ON() vector(0x1F) or p offset -1h30m",
+    "s * ignoring (t) group_right u + on (v) w",
     "topk(3, q) and r{a='}', b=`{`}",
 ]
 

@@ -204,6 +204,20 @@ def test_memory_is_that_of_the_services_own_processes_at_the_end(tmp_path: Path)
     check(tmp_path, given, tests)
 
 
+def test_series_are_those_that_a_service_itself_exposes(tmp_path: Path) -> None:
+    exposed, name = POLICY["series"], "scrape_samples_post_metric_relabeling"
+    given = [
+        series(name, "440x100", route="", method="", job="backend"),
+        series(name, "450x100", route="", method="", job="backend", pod="b-2"),
+        series(name, "9000x100", route="", method="", job="apiserver", pod=""),
+        series(name, "9000x100", route="", method="", job="dapr"),
+        series("http_requests_total", "1x100", job="backend"),
+        series("http_requests_total", "1x100", job="backend", pod="b-2"),
+    ]
+    tests = [asked(exposed.query, ('{service="backend"}', 450)), asked(exposed.samples_query, ("{}", 2))]
+    check(tmp_path, given, tests)
+
+
 def test_the_budgets_are_those_of_the_objectives_that_it_names(tmp_path: Path) -> None:
     budget, name = POLICY["error-budget"], "slo:period_error_budget_remaining:ratio"
     of = {slo: {"route": "", "method": "", "pod": "", "slo": slo} for slo in ("availability", "latency", "event-delay")}

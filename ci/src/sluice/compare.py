@@ -77,7 +77,8 @@ def compare(before: Run, after: Run) -> Comparison:
     pace = pace_of(timed)
     changes = (
         *_verdicts(before, after),
-        *_tests(old, new),
+        *_tests(old, {test.id: test for test in after.evidence.tests}),
+        *_come_and_gone(old, new),
         *_objectives(before, after),
         *durations(before.evidence, after.evidence, timed, pace),
         *_flaky(both),
@@ -120,6 +121,7 @@ def _verdicts(before: Run, after: Run) -> list[Change]:
 
 
 def _tests(old: Mapping[str, TestResult], new: Mapping[str, TestResult]) -> list[Change]:
+    """What fails now or did: a test of a suite that the first run did not have counts as well."""
     found = []
     for name, test in new.items():
         then, now = state(old[name]) if name in old else "", state(test)
@@ -130,7 +132,7 @@ def _tests(old: Mapping[str, TestResult], new: Mapping[str, TestResult]) -> list
             found.append(Change("failing", "better", "test", name, f"{now} now"))
         elif now == "is skipped" and then not in ("is skipped", ""):
             found.append(Change("failing", "told", "test", name, "is skipped now"))
-    return [*found, *_come_and_gone(old, new)]
+    return found
 
 
 def _come_and_gone(old: Mapping[str, TestResult], new: Mapping[str, TestResult]) -> list[Change]:

@@ -6,7 +6,7 @@ Durations are seconds, sizes are bytes, times are seconds since the Unix epoch i
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -232,10 +232,19 @@ class Evidence:
 T = TypeVar("T")
 
 
+# To make one takes longer than to write or read a run's evidence with it.
+_adapters: dict[type, TypeAdapter[Any]] = {}
+
+
+def _adapter(kind: type[T]) -> TypeAdapter[T]:
+    if kind not in _adapters:
+        _adapters[kind] = TypeAdapter(kind)
+    return _adapters[kind]
+
+
 def dump(value: object, *, indent: int | None = 2) -> bytes:
     """Return a value of this module as JSON, UTF-8, indented; NaN and infinity are written as text."""
-    adapter: TypeAdapter[object] = TypeAdapter(type(value))
-    return adapter.dump_json(value, indent=indent)
+    return _adapter(type(value)).dump_json(value, indent=indent)
 
 
 def load(kind: type[T], path: Path) -> T:
@@ -244,7 +253,7 @@ def load(kind: type[T], path: Path) -> T:
     Raises EvidenceError when the file is missing, truncated or of another shape.
     """
     try:
-        return TypeAdapter(kind).validate_json(path.read_bytes(), strict=False)
+        return _adapter(kind).validate_json(path.read_bytes(), strict=False)
     except OSError as error:
         raise EvidenceError(
             f"{path} cannot be read",

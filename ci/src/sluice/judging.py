@@ -210,7 +210,8 @@ class Judge:
             async with self._connect() as client:
                 evidence = await collect(metrics=self._metrics(client), logs=self._logs(client))
         # With it the verdict can be computed again when release/ has long changed.
-        self._run.write(self._run.folder / POLICY_COPY, self.standing.policy_text)
+        if self.standing.policy_text:
+            self._run.write(self._run.folder / POLICY_COPY, self.standing.policy_text)
         return self._evidence.write_evidence(evidence)
 
     async def _settled(self, results: SuiteResults | None) -> SuiteResults | None:

@@ -2,12 +2,14 @@
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import dagger
 import gql
 import pytest
 from tests.unit.dagger.session import Call, FakeSession, session
+from tests.unit.gate.stored_run import FOLDER, sound
 
 from sluice.adapters.dagger_engine import session as sessions
 from sluice.adapters.dagger_engine.offline import lay_out
@@ -15,6 +17,9 @@ from sluice.adapters.dagger_engine.toolbox import LEFT_OUT
 from sluice.domain import Component, dump
 from sluice.entrypoints import dagger_run
 from sluice.errors import CommandFailed
+from sluice.policy import load_policy
+from sluice.releases import load_baselines
+from sluice.steps.evaluate_gate import evaluate_gate
 
 __all__ = ["session"]
 
@@ -67,6 +72,29 @@ async def test_the_same_line_is_asked_for_as_by_the_module(inside: FakeSession, 
     assert run.args["args"][3:] == ["e2e", "--supply", "source", "--suite", "api"]
     source = [one for one in inside.asked[-1] if one.name == "withDirectory"][-1].args["source"]
     assert source._ctx.selections[-1].args == {"path": str(tmp_path), "exclude": LEFT_OUT}
+
+
+async def test_passed_releases_go_in_and_a_run_that_passes_becomes_one(inside: FakeSession, tmp_path: Path) -> None:
+    home = tmp_path / ".sluice"
+    found = sound()
+
+    def export(asked: list[Call]) -> str:
+        folder = Path(asked[-1].args["path"])
+        shutil.copytree(FOLDER, folder)
+        (folder / "exit-status").write_text("0\n")
+        (folder / "evidence.json").write_bytes(dump(found))
+        (folder / "verdict.json").write_bytes(dump(evaluate_gate(load_policy(FOLDER / "policy.toml"), found)))
+        return str(folder)
+
+    inside.answers["export"] = export
+    await call(home)
+    assert [one.run_id for one in load_baselines(home, 5)] == [found.run_id]
+    assert not any(str(one.args.get("path")).endswith("/releases") for one in inside.asked[-1]), "there were none yet"
+    inside.answers["export"] = exports({"run_id": "two"})
+    await call(home)
+    given = [one for one in inside.asked[-1] if one.name == "withDirectory"][-1].args
+    assert given["path"].endswith("/.sluice/releases")
+    assert given["source"]._ctx.selections[-1].args == {"path": str(home / "releases")}
 
 
 async def test_a_run_without_evidence_is_an_error_with_its_status(inside: FakeSession, tmp_path: Path) -> None:

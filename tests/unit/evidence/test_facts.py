@@ -45,6 +45,10 @@ async def test_a_prometheus_that_does_not_answer_is_an_error(refused: str) -> No
     assert empty.error.startswith("IndexError")
 
 
+def test_of_a_short_window_without_a_scrape_all_is_a_gap() -> None:
+    assert longest_gap((), 100.0, 100.5, 1.0) == 0.5
+
+
 @pytest.mark.parametrize(
     ("points", "gap"),
     [

@@ -9,7 +9,7 @@ from tests.unit.evidence.test_collect_evidence import ASKED, FACTS, RESULTS, TES
 from tests.unit.evidence.test_facts import SCRAPES, STARTS
 from tests.unit.fakes import FakeMetrics
 
-from sluice.domain import Attempt, Baseline, Evidence, Image, Images, Override, Quarantined
+from sluice.domain import Attempt, Baseline, Evidence, Image, Images, Override, Quarantined, TestResult
 from sluice.judging import Judge
 from sluice.policy import Criterion, Objective, Policy, Trust
 from sluice.releases import Standing, load_baselines
@@ -96,6 +96,29 @@ async def test_a_budget_is_asked_for_by_its_recorded_series(tmp_path: Path) -> N
     assert metrics.ranges == [(left, 1000.0, 1030.0, 1.0)]
     (none,) = (await collect(tmp_path, asking(asked))).measurements
     assert none.error == "Prometheus could not be reached"
+
+
+KILL = replace(TESTS[0], id="tests/e2e/resilience/test_kills.py::test_a", started=1018.5)
+LATER = replace(KILL, id="tests/e2e/resilience/test_kills.py::test_b", started=1025.0)
+
+
+@pytest.mark.parametrize(
+    ("tests", "at", "seconds"),
+    [
+        pytest.param((*TESTS, LATER, KILL), 1018.5, 18.5, id="up to the first test that disturbs"),
+        pytest.param(TESTS, 1030.0, 30.0, id="all of the run where none does"),
+    ],
+)
+async def test_what_tests_break_on_purpose_is_not_measured(
+    tmp_path: Path, tests: tuple[TestResult, ...], at: float, seconds: float
+) -> None:
+    undisturbed = replace(asking(objective(window="undisturbed"), objective(name="all")), disturbing=(KILL.id[:21],))
+    query = ASKED.replace("30s", f"{round(seconds)}s")
+    metrics = FakeMetrics({query: 0.5, ASKED: 0.75})
+    facts = replace(FACTS, results=replace(RESULTS, tests=tests))
+    one, other = (await collect(tmp_path, undisturbed, facts, metrics)).measurements
+    assert (one.query, one.at, one.window_seconds) == (query, at, seconds)
+    assert (other.at, other.window_seconds, other.values) == (1030.0, 30.0, (0.75,))
 
 
 async def test_images_are_measured_without_a_cluster(tmp_path: Path) -> None:

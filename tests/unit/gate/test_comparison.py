@@ -6,7 +6,7 @@ import math
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.gate.samples import DIGEST, LATENCY, POLICY, STARTED, instead, measured
 
@@ -57,6 +57,7 @@ def test_the_interval_is_the_same_to_the_bit_for_ever() -> None:
     assert (low.hex(), high.hex()) == INTERVAL
 
 
+@settings(deadline=None)  # a busy machine is no mistake
 @given(st.permutations(VALUES))
 def test_the_order_of_releases_does_not_matter(values: list[float]) -> None:
     assert prediction_interval(values) == prediction_interval(VALUES)

@@ -108,6 +108,10 @@ KINDS = {
         told('pass = "<= 1"').replace("promql", "slo"),
         'line 6: objective "a" query: of kind slo it is one of budget_left, burn_rate',
     ),
+    "a window before nothing": (
+        told('pass = ">= 1"\nwindow = "undisturbed"'),
+        'line 9: objective "a" window: nothing disturbs: the policy has no list `disturbing`',
+    ),
     "slos of another kind": (
         told('pass = "<= 1"\nslos = ["latency"]'),
         'line 9: objective "a" slos: only an objective of kind slo has it',

@@ -236,6 +236,7 @@ def test_a_quarantine_that_is_over_fails_the_verdict_even_where_its_test_passes(
         verdict = evaluate_gate(POLICY, replace(EVIDENCE, tests=tests, quarantine=(over,)))
         assert verdict.level == "fail"
         assert told in verdict.reasons
+        assert verdict.quarantined == (), "it excuses nothing any more"
 
 
 def test_a_suite_whose_tests_all_failed_in_quarantine_proves_nothing() -> None:

@@ -193,6 +193,14 @@ RUN = {
         replace(EVIDENCE, failures=("pod backend-0 was never ready",)),
         "the run failed: pod backend-0 was never ready",
     ),
+    "a part of the tests": (
+        replace(EVIDENCE, partial="--fast"),
+        "a part of the tests was run: --fast",
+    ),
+    "a run that ended before it began": (
+        replace(EVIDENCE, ended=STARTED - 1),
+        "the run ended at 1759999999.000, it began at 1760000000.000",
+    ),
     "a step that failed": (
         replace(EVIDENCE, steps=(StepTiming("install charts", STARTED, 240.0, "failed"),)),
         "step 'install charts': failed after 240 s",

@@ -73,6 +73,7 @@ def test_our_own_policy_holds_what_the_first_release_is_judged_by() -> None:
         "rules-healthy",
         "error-budget",
         "memory",
+        "series",
     }
     assert set(policy.required_suites) == {path.parent.name for path in SUITES.glob("*/test_*.py")}
     assert {objective.name for objective in policy.objectives if not objective.key} == {"error-budget"}
@@ -141,11 +142,11 @@ MISTAKES = {
     ),
     "a window of no time": (
         HEAD + OBJECTIVE + "window = 0\n",
-        'line 9: objective "a" window: expected "run", or seconds above 0 and up to 86400, seen 0',
+        'line 9: objective "a" window: expected "run", "undisturbed", or seconds above 0 and up to 86400, seen 0',
     ),
     "true as window": (
         HEAD + OBJECTIVE + "window = true\n",
-        'line 9: objective "a" window: expected "run", or seconds above 0 and up to 86400, seen true',
+        'line 9: objective "a" window: expected "run", "undisturbed", or seconds above 0 and up to 86400, seen true',
     ),
     "a weight of nothing": (
         HEAD + OBJECTIVE + "weight = 0\n",

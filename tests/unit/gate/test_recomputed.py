@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.gate.stored_run import FOLDER, evidence, sound
 
@@ -50,6 +50,7 @@ def test_nothing_of_the_process_is_in_a_verdict(seed: str) -> None:
     assert told.stdout == (FOLDER / "verdict.json").read_bytes()
 
 
+@settings(deadline=None)  # a busy machine is no mistake
 @given(st.integers(0, len(STORED) - 2))
 def test_truncated_evidence_is_refused_wherever_it_ends(tmp_path_factory: pytest.TempPathFactory, end: int) -> None:
     path = tmp_path_factory.getbasetemp() / "truncated.json"

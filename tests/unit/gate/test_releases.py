@@ -6,9 +6,12 @@ from pathlib import Path
 import pytest
 from tests.unit.gate.samples import DIGEST, EVIDENCE, LATENCY, POLICY, STARTED, instead, measured
 
+from sluice import bootstrap
 from sluice.domain import Evidence, Series
 from sluice.errors import EvidenceError, PolicyError
 from sluice.releases import FOLDER, Standing, load_baselines, load_standing, metrics_known, record
+from sluice.run import Run
+from sluice.settings import Settings
 from sluice.steps.evaluate_gate import evaluate_gate
 
 TREE = Path(__file__).parents[3]
@@ -98,3 +101,28 @@ def test_the_metrics_are_those_of_the_list_and_those_that_rules_record(tree: Pat
     ours = metrics_known(TREE)
     assert {"up", "http_requests_total", "slo:current_burn_rate:ratio"} <= ours
     assert "#" not in {name[0] for name in ours}
+
+
+class _Silent:
+    def __getattr__(self, name: str) -> object:
+        return lambda *_, **__: None
+
+
+@pytest.mark.anyio
+async def test_a_run_looks_at_all_of_it_before_it_builds_anything(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def ready(*, may_install: bool) -> None:
+        assert may_install
+
+    monkeypatch.setattr(bootstrap, "check_engine", ready)
+    (tree / "release" / "policy.toml").write_bytes((TREE / "release" / "policy.toml").read_bytes())
+    settings = Settings.model_validate({"run": {"cache": str(tree / "cache"), "disk_floor_gb": 0}})
+    (tree / "cache").mkdir()
+    (tree / ".sluice").mkdir()
+    kept(tree / ".sluice", run(1))
+    box = bootstrap.Toolbox(tree, settings, Run(tree / ".sluice", _Silent()), bootstrap.Options())  # type: ignore[arg-type]
+    await box.check_host()
+    assert [one.run_id for one in box.judge.standing.baselines] == ["run-1"]
+    assert box.judge.standing.policy_text == (TREE / "release" / "policy.toml").read_bytes()
+    (tree / "release" / "quarantine.toml").write_text('schema = "sluice.quarantine/v2"\n', encoding="utf-8")
+    with pytest.raises(PolicyError):
+        await box.check_host()

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.gate.samples import (
     DIGEST,
@@ -154,6 +154,7 @@ MEASUREMENTS = st.builds(
 )
 
 
+@settings(deadline=None)  # a busy machine is no mistake
 @given(found=st.lists(MEASUREMENTS, max_size=5))
 def test_whatever_was_measured_there_is_a_verdict_and_always_the_same(found: list[Measurement]) -> None:
     evidence = replace(EVIDENCE, measurements=tuple(found))
@@ -165,6 +166,7 @@ def test_whatever_was_measured_there_is_a_verdict_and_always_the_same(found: lis
         assert result.level == "fail" or (result.value is not None and math.isfinite(result.value))
 
 
+@settings(deadline=None)  # a busy machine is no mistake
 @given(
     objective=st.sampled_from([ERRORS, LATENCY, TARGETS]),
     value=st.floats(allow_nan=True),

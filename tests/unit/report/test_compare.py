@@ -8,7 +8,7 @@ import pytest
 from tests.unit.report import samples
 
 from sluice.compare import Comparison, Run, compare, state
-from sluice.compare_rules import Aspect, Change, Threshold, chance
+from sluice.compare_rules import Aspect, Change
 from sluice.domain import Attempt, Evidence, Outcome, Series, StepTiming, TestResult
 
 SOUND = samples.sound()
@@ -121,6 +121,31 @@ def test_an_objectives_value_counts_from_a_ratio_and_a_share_of_its_criterion_on
     assert [(one.way, one.name) for one in found.of("objectives")] == ([] if way == "told" else [(way, name)])
 
 
+@pytest.mark.parametrize(
+    ("criterion", "values", "way"),
+    [
+        (">= 10", (20.0, 14.5), "worse"),  # near its criterion, and 55 % of it away
+        (">= 10", (40.0, 20.0), "told"),  # far from it still
+        (">= 10", (13.0, 12.0), "told"),  # 10 % of it away
+        (">= 10", (14.5, 20.0), "better"),
+        ("== 0", (0.0, 1.0), "worse"),
+        ("== 4", (4.0, 2.0), "worse"),
+        ("== 4", (2.0, 4.0), "better"),
+        ("none that is known", (1.0, 100.0), "told"),
+    ],
+)
+def test_a_value_that_is_better_when_large_or_meant_to_be_one_is_judged_by_that(
+    criterion: str, values: tuple[float, float], way: str
+) -> None:
+    pair = []
+    for value in values:
+        told = samples.verdict(SOUND)
+        result = replace(told.objectives[1], value=value, pass_criterion=criterion)
+        pair.append(Run(SOUND, replace(told, objectives=(result,)), {}))
+    found = between(pair[1], pair[0])
+    assert [one.way for one in found.of("objectives")] == ([] if way == "told" else [way])
+
+
 def test_other_suites_are_another_load_and_only_levels_count() -> None:
     slow = tuple(replace(one, values=(0.45,)) if one.objective == "p95-latency" else one for one in SOUND.measurements)
     tests = (*SOUND.tests, replace(SOUND.tests[0], id="c", suite="chaos"))
@@ -128,6 +153,12 @@ def test_other_suites_are_another_load_and_only_levels_count() -> None:
     assert not found.worse
     assert [(one.way, one.name) for one in found.of("objectives")] == [("told", "p95-latency")]
     assert found.not_compared == (f"the suite chaos: only in {SOUND.run_id}",)
+
+
+def test_a_failed_test_of_a_suite_that_was_not_there_before_counts() -> None:
+    bad = replace(SOUND.tests[0], id="c", suite="chaos", outcome="failed")
+    found = between(run(suites=(*SOUND.suites, "chaos"), tests=(*SOUND.tests, bad)))
+    assert ("test", "c") in worse(found, "failing")
 
 
 def test_tests_of_a_suite_that_only_one_run_had_are_not_gone() -> None:
@@ -245,22 +276,6 @@ def test_memory_is_compared_where_both_runs_measured_it() -> None:
     alone = between(run(memory=large))
     assert alone.of("larger") == ()
     assert alone.not_compared == (f"memory: only in {SOUND.run_id}",)
-
-
-@pytest.mark.parametrize(
-    ("more", "of", "expected"), [(10, 10, 1 / 1024), (0, 10, 1.0), (9, 10, 11 / 1024), (0, 0, 1.0)]
-)
-def test_the_sign_test(more: int, of: int, expected: float) -> None:
-    assert chance(more, of) == pytest.approx(expected)
-
-
-def test_a_threshold_takes_both_its_numbers() -> None:
-    rule = Threshold(2.0, 10.0)
-    assert [rule.way(10, after) for after in (20, 25, 4)] == ["told", "worse", "told"]
-    assert rule.way(100, 105) == "told"
-    assert rule.way(30, 10) == "better"
-    assert rule.way(10, 25, pace=1.3) == "told"
-    assert rule.way(math.nan, 25) == "told"
 
 
 def test_what_counts_comes_first() -> None:

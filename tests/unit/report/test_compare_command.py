@@ -49,12 +49,21 @@ def test_a_run_has_several_names(names: tuple[str, str]) -> None:
 
 def test_the_answer_comes_first_and_the_tables_after_it() -> None:
     lines = compared("0a1b", "latest").output.splitlines()
-    assert lines[1] == "Verdict: pass → fail (100 → 11 points)."
+    score = samples.verdict(samples.broken()).score
+    assert lines[1] == f"Verdict: pass → fail (100 → {score:.0f} points)."
     assert lines[2].startswith("Failing: the verdict (pass → fail), the run failed (pod default/backend-7d9f4")
     assert "No image and no workload got larger." in lines
     assert any("✗ worse" in line and "test_api.py::test_delete" in line for line in lines)
     assert "What counts as worse:" in lines
-    assert not any("\x1b[31m" in line for line in lines), "what a test said steers no terminal"
+
+
+def test_what_a_run_said_steers_no_terminal() -> None:
+    write(replace(samples.sound(), run_id="20251014T085320Z-cccc", failures=(samples.HOSTILE,)))
+    result = compared("0a1b", "cccc")
+    assert result.exit_code == 1
+    assert result.output.count("<script>alert('x')</script>") >= 2
+    assert "\x1b" not in result.output
+    assert "\x00" not in result.output
 
 
 def test_no_worse_is_status_0_and_says_so() -> None:

@@ -12,7 +12,10 @@ from sluice.adapters.dagger_engine import line
 from sluice.adapters.dagger_engine.failures import as_command_failed
 from sluice.adapters.dagger_engine.session import session
 from sluice.adapters.dagger_engine.toolbox import LEFT_OUT
+from sluice.domain import Evidence, Verdict, load
 from sluice.errors import CommandFailed
+from sluice.policy import load_policy
+from sluice.releases import FOLDER, POLICY_COPY, record
 
 
 async def e2e(
@@ -29,15 +32,21 @@ async def e2e(
     async with session() as client:
         source = client.host().directory(str(root), exclude=LEFT_OUT)
         given = client.host().directory(str(offline)) if offline else None
+        kept = client.host().directory(str(home / FOLDER)) if (home / FOLDER).is_dir() else None
         say("the line runs in the Dagger engine; what it prints is in the evidence")
         try:
-            await line.evidence(client, source, suites=suites, supply=supply, offline=given).export(str(arriving))
+            run = line.evidence(client, source, suites=suites, supply=supply, offline=given, releases=kept)
+            await run.export(str(arriving))
         except dagger.QueryError as error:
             raise as_command_failed(
                 "the Dagger engine could not run the line", error, expected="a folder with evidence",
                 next_command="./dagger --progress plain call e2e",
             ) from None  # fmt: skip
-    return settle(arriving, home)
+    folder = settle(arriving, home)
+    if (folder / "verdict.json").is_file():
+        keep = load_policy(folder / POLICY_COPY).baselines.keep
+        record(home, load(Evidence, folder / "evidence.json"), load(Verdict, folder / "verdict.json"), keep=keep)
+    return folder
 
 
 def settle(arriving: Path, home: Path) -> Path:

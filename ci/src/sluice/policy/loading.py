@@ -55,6 +55,8 @@ def _contradictions(given: dict[str, Any], metrics: Collection[str]) -> Iterator
         name = objective.get("name")
         if isinstance(name, str) and seen.setdefault(name, index) != index:
             yield ("objective", index, "name"), f"objective {seen[name] + 1} has this name too"
+        if objective.get("window") == "undisturbed" and not given.get("disturbing"):
+            yield ("objective", index, "window"), "nothing disturbs: the policy has no list `disturbing`"
         for of_one in (_of_kind(objective), _of_queries(objective, metrics), _of_criteria(objective)):
             yield from ((("objective", index, *place), said) for place, said in of_one)
 

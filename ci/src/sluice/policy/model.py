@@ -39,14 +39,14 @@ def _parse(text: object) -> object:
 def _window(value: object) -> object:
     """A validator of its own: a union would tell each mistake once per branch."""
     in_range = isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= _LONGEST_WINDOW
-    if value == "run" or in_range:
+    if value in ("run", "undisturbed") or in_range:
         return value
-    raise PydanticCustomError("window", 'expected "run", or seconds above 0 and up to 86400')
+    raise PydanticCustomError("window", 'expected "run", "undisturbed", or seconds above 0 and up to 86400')
 
 
 _Criterion = Annotated[Criterion, BeforeValidator(_parse)]
 _Text = Annotated[str, Field(min_length=1)]
-_Window = Annotated[Literal["run"] | float, BeforeValidator(_window)]
+_Window = Annotated[Literal["run", "undisturbed"] | float, BeforeValidator(_window)]
 _Percent = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
 _Seconds = Annotated[float, Field(ge=0, le=_LONGEST_WINDOW, allow_inf_nan=False)]
 
@@ -57,8 +57,9 @@ class Objective:
 
     `query` gives one number a series at the end of the window; with several series the worst one counts.
     `samples_query` counts what stands behind that number (requests, log lines); without it, the series count.
-    `window` is the time of the suites ("run") or a number of seconds that end where the suites ended; `soak` is how
-    many seconds of the run it must at least span. Of the kinds in QUERIES, `query` is one of the names there.
+    `window` is the time of the suites ("run"), the part of it before the policy's first disturbing test
+    ("undisturbed"), or a number of seconds that end where the suites ended; `soak` is how many seconds of the run it
+    must at least span. Of the kinds in QUERIES, `query` is one of the names there.
     """
 
     __pydantic_config__ = STRICT
@@ -83,8 +84,8 @@ class Objective:
     database: str = ""
 
     def window_seconds(self, run_seconds: float) -> float:
-        """The length of this objective's window, given that of the suites' run, in seconds."""
-        return run_seconds if self.window == "run" else self.window
+        """The length of this objective's window, given that of the suites' run or its undisturbed part, in seconds."""
+        return self.window if isinstance(self.window, float | int) else run_seconds
 
     @property
     def promql(self) -> str:
@@ -137,8 +138,8 @@ class Trust:
 class Policy:
     """What a run must show. The two scores are percent of the weights' sum, as in Keptn v1's total_score.
 
-    More than `max_flaky` tests that passed only when run again fail the verdict. Without `prometheus`, its clock,
-    gaps and restarts are not looked at.
+    More than `max_flaky` tests that passed only when run again fail the verdict. `disturbing` are beginnings of the ids
+    of tests that break things on purpose. Without `prometheus`, its clock, gaps and restarts are not looked at.
     """
 
     __pydantic_config__ = STRICT
@@ -149,6 +150,7 @@ class Policy:
     pass_score: _Percent = 90.0
     warn_score: _Percent = 75.0
     max_flaky: Annotated[int, Field(ge=0)] = 3
+    disturbing: tuple[_Text, ...] = ()
     baselines: Baselines = field(default=Baselines())
     prometheus: Trust | None = None
 

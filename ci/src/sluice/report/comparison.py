@@ -124,4 +124,5 @@ def _ratio(change: Change) -> str:
         return ""
     if change.after > _MANY_TIMES * change.before > 0:
         return f"× {change.after / change.before:.0f}"
-    return f"{100 * (change.after - change.before) / abs(change.before):+.0f} %"
+    percent = 100 * (change.after - change.before) / abs(change.before)
+    return f"{percent:+.0f} %" if abs(percent) >= 1 else f"{percent:+.2g} %"

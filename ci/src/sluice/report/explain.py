@@ -52,7 +52,8 @@ def _lines(
     yield "samples", f"{result.samples}, at least {objective.min_samples} are needed"
     if objective.soak:
         yield "soak", f"at least {words.duration(objective.soak)} of the run must have been seen"
-    yield "counts", f"{words.quantity(result.value, unit)}: of several values the one furthest from passing"
+    if result.value is not None:
+        yield "counts", f"{words.quantity(result.value, unit)}: of several values the one furthest from passing"
     yield from _comparison(policy, objective, result)
     yield "pass", _criterion(result.pass_criterion, result.pass_relative, unit)
     if result.warn_criterion:
@@ -88,8 +89,10 @@ def _comparison(policy: Policy, objective: Objective, result: ObjectiveResult) -
     if not (result.pass_relative or result.warn_relative):
         return
     if result.baseline is None or result.interval is None:
-        needed = 1 if objective.kind == "image" else policy.baselines.needed
-        yield "baseline", f"none, {needed} passed releases are needed: the absolute bound alone decides"
+        lacks = f"{policy.baselines.needed} passed releases are needed"
+        if objective.kind == "image":
+            lacks = "no passed release has this image"
+        yield "baseline", f"none, {lacks}: the absolute bound alone decides"
         return
     unit = objective.unit
     if objective.kind == "image":

@@ -146,7 +146,7 @@ async def _measure_all(
     say: Callable[[str], None],
 ) -> tuple[Measurement, ...]:
     late, results = f"not measured within {deadline_seconds:g} s", facts.results
-    done = {objective.name: _blank(objective, results, namespace, late) for objective in policy.objectives}
+    done = {objective.name: _blank(objective, policy, results, namespace, late) for objective in policy.objectives}
     limit = anyio.CapacityLimiter(_AT_ONCE)
 
     async def measure(objective: Objective) -> None:
@@ -175,15 +175,22 @@ async def _measure_all(
     return tuple(done[objective.name] for objective in policy.objectives)
 
 
-def _blank(objective: Objective, results: SuiteResults | None, namespace: str, error: str) -> Measurement:
-    window = objective.window_seconds(results.ended - results.started if results else 0.0)
+def _blank(
+    objective: Objective, policy: Policy, results: SuiteResults | None, namespace: str, error: str
+) -> Measurement:
+    ended = results.ended if results else 0.0
+    if results and objective.window == "undisturbed":
+        # Nothing of the tests before is still at work then: disturbing ones begin when all others have ended.
+        disturbed = (test.started for test in results.tests if test.id.startswith(policy.disturbing))
+        ended = min(disturbed, default=ended)
+    window = objective.window_seconds(ended - results.started if results else 0.0)
     asked = objective.kind not in ("tests", "image")
     return Measurement(
         objective=objective.name,
         kind=objective.kind,
         query=expand(objective.promql, window_seconds=window, namespace=namespace) if asked else objective.query,
         unit=objective.unit,
-        at=results.ended if results else 0.0,
+        at=ended,
         window_seconds=window,
         error=error,
     )

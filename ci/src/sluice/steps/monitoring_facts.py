@@ -37,8 +37,8 @@ async def about_prometheus(
         try:
             trips = [await _trip(metrics, clock) for _ in range(_TRIES)]
             error, skew = min(trips)
-            scrapes = await metrics.range(_LAST_SCRAPE, start=started, end=ended, step=step)
-            starts = await metrics.range(_STARTS, start=started, end=ended, step=step)
+            scrapes = await _over(metrics, _LAST_SCRAPE, started, ended, step)
+            starts = await _over(metrics, _STARTS, started, ended, step)
         except Exception as wrong:  # noqa: BLE001 - as with any other query: the gate fails for it, not the run
             return Monitoring(started, ended, error=in_a_line(wrong))
         return Monitoring(
@@ -52,12 +52,20 @@ async def about_prometheus(
     return blank
 
 
+async def _over(metrics: Metrics, query: str, started: float, ended: float, step: float) -> tuple[Series, ...]:
+    """A query over a window and at its very end: the last of the steps may lie before a restart."""
+    steps = await metrics.range(query, start=started, end=ended, step=step)
+    return (*steps, *await metrics.instant(query, at=ended))
+
+
 def longest_gap(scrapes: Sequence[Series], started: float, ended: float, step: float) -> float:
     """The longest time without a scrape, in seconds, of a series whose value at a time is when the last one was.
 
     A point is there for five minutes after a scrape, so its age counts; where points are missing, all of the time does.
     """
     points = sorted(point for series in scrapes for point in series.points)
+    if not points:
+        return ended - started
     gap, before = 0.0, started
     for at, scraped in points:
         missing = at - before if at - before > 1.5 * step else 0.0
