@@ -31,7 +31,7 @@ def test_without_a_command_the_help_teaches_the_exit_statuses() -> None:
     assert "0 pass or warn, 1 fail, 2 it could not be tried" in " ".join(result.output.split())
 
 
-@pytest.mark.parametrize("command", ["e2e", "supply", "gate", "compare", "doctor", "clean"])
+@pytest.mark.parametrize("command", ["e2e", "supply", "evidence", "gate", "compare", "doctor", "clean"])
 def test_every_command_has_a_help_of_its_own(command: str) -> None:
     result = sluice(command, "--help")
     assert result.exit_code == 0
