@@ -35,6 +35,9 @@ class Recorder:
     async def install(self, release: str, chart: str, namespace: str, **_: Any) -> ChartRelease:
         raise AssertionError("a fixture is no chart")
 
+    async def current(self, release: str, chart: str, namespace: str, **_: Any) -> ChartRelease | None:
+        raise AssertionError("a fixture is no chart")
+
     async def apply(self, path: Path, *, server_side: bool = True) -> None:
         raise AssertionError("a fixture is a kustomization")
 
