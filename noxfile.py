@@ -118,6 +118,12 @@ def gate(session: nox.Session) -> None:
 
 
 @nox.session
+def gate_mutants(session: nox.Session) -> None:
+    """Bad releases that the gate has to stop, and good ones: hours; `-- --list` says which."""
+    session.run("python", "-m", "bench.gate_mutants", *session.posargs, external=True)
+
+
+@nox.session
 def clean(session: nox.Session) -> None:
     """Remove what Sluice made; `-- --cache` also what it built."""
     sluice(session, "clean")
