@@ -40,7 +40,7 @@ def main() -> int:
         listing(everything.values())
         return 0
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever ends it finds the good release, too
-    bench = Bench(ROOT, asked.out, Line(ROOT, asked.cluster, asked.port, tuple(asked.suite or SUITES)))
+    bench = Bench(ROOT, asked.out, Line(asked.cluster, asked.port, tuple(asked.suite or SUITES), asked.out / "tools"))
     status = 0
     try:
         if not asked.write or asked.only or asked.resume:

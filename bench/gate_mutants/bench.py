@@ -98,7 +98,7 @@ class Bench:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         began = time.time()
-        with self._tree(task.change) as tree:
+        with self._tree(task) as tree:
             if task.kind == "check":
                 judged = self._checked(task, tree, folder)
             else:
@@ -124,7 +124,7 @@ class Bench:
         if self.on_cluster in ("", GOOD.name):
             return
         self.say("the good release is put back (Ctrl-C leaves the cluster as it is)")
-        with self._tree(GOOD) as tree:
+        with self._tree(Task(GOOD, "healthy")) as tree:
             self.line.run(tree, self.out / "restore.log", suites=self.line.suites[:1])
         self.on_cluster = GOOD.name
 
@@ -136,14 +136,15 @@ class Bench:
         return replace(judged, found=judged.first) if expected else replace(judged, outcome="caught by chance")
 
     @contextmanager
-    def _tree(self, change: Change) -> Iterator[Path]:
+    def _tree(self, task: Task) -> Iterator[Path]:
         """A copy with a change, committed like any release: of an edited tree the gate would keep nothing."""
         with tempfile.TemporaryDirectory(prefix="sluice-mutant-") as scratch:
             tree = Path(scratch) / "tree"
             copy_tree(self.root, tree)
-            prepare(tree, self.line.suites)
-            apply(change, tree)
-            commit(tree, change.name)
+            if task.kind != "check":
+                prepare(tree, self.line.suites)
+            apply(task.change, tree)
+            commit(tree, task.change.name)
             if (self.out / _PASSED.name).is_dir():
                 shutil.copytree(self.out / _PASSED.name, tree / _PASSED)
             yield tree

@@ -19,22 +19,23 @@ from sluice.bootstrap import kubeconfig
 from sluice.errors import SluiceError
 from sluice.settings import Settings, load_settings
 
-CHECKS = ("tests/unit", "tests/charts", "tests/rules")
+CHECKS = ("tests/rules", "tests/charts")
 # Longer than all deadlines of a run together, where everything is at hand.
 _RUN_SECONDS = 2700.0
 _CHECK_SECONDS = 1200.0
+_TOOLS_SECONDS = 3600.0
 # A stopped run still writes its evidence.
 _GRACE_SECONDS = 180.0
 
 
 @dataclass(frozen=True)
 class Line:
-    """The line on one cluster. `root` is the checkout, of which only the programs that tests use are used."""
+    """The line on one cluster. `tools` is the folder of the programs that checks use: they are put there when needed."""
 
-    root: Path
     cluster: str
     port: int
     suites: tuple[str, ...]
+    tools: Path
 
     def environment(self, tree: Path) -> dict[str, str]:
         """What a run in `tree` gets: this process' environment, and the bench's cluster."""
@@ -60,8 +61,15 @@ class Line:
 
     def check(self, tree: Path, log: Path, junit: Path) -> Judged:
         """Run the checks that need no cluster, up to the first that fails."""
+        if not (self.tools / "bin").is_dir():
+            words = [sys.executable, "-m", "sluice", "supply", "--tools", str(self.tools)]
+            status = execute(words, cwd=tree, env=self.environment(tree), log=log, seconds=_TOOLS_SECONDS)
+            if status != 0:
+                return Judged(
+                    "not judged", f"the checks' programs cannot be had (exit status {status}); see {log.name}"
+                )
         words = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", f"--junitxml={junit}", *CHECKS]
-        environment = self.environment(tree) | tools(self.root)
+        environment = self.environment(tree) | programs(self.tools)
         status = execute(words, cwd=tree, env=environment, log=log, seconds=_CHECK_SECONDS)
         if status not in (0, 1):
             return Judged("not judged", f"the checks ended with exit status {status}; see {log.name}")
@@ -120,14 +128,13 @@ def _stop(process: subprocess.Popen[bytes]) -> int:
         return process.wait()
 
 
-def tools(root: Path) -> dict[str, str]:
-    """Where the programs are that charts' and rules' tests use: the noxfile's session `tests` lays them out."""
-    laid = root / ".sluice" / "tools"
+def programs(tools: Path) -> dict[str, str]:
+    """Where charts' and rules' tests look for their programs, as the noxfile's session `tests` tells them."""
     return {
-        "SLUICE_BIN": str(laid / "bin"),
-        "SLUICE_KUBERNETES_OPENAPI": str(laid / "openapi" / "swagger.json"),
-        "SLUICE_CRDS": str(laid / "crds"),
-        "PATH": os.pathsep.join([str(laid / "bin"), os.environ.get("PATH", "")]),
+        "SLUICE_BIN": str(tools / "bin"),
+        "SLUICE_KUBERNETES_OPENAPI": str(tools / "openapi" / "swagger.json"),
+        "SLUICE_CRDS": str(tools / "crds"),
+        "PATH": os.pathsep.join([str(tools / "bin"), os.environ.get("PATH", "")]),
     }
 
 

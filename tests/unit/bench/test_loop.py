@@ -48,6 +48,7 @@ class StandIn:
         return run(folder, evidence(), self.verdicts[content])
 
     def check(self, tree: Path, log: Path, junit: Path) -> Judged:
+        assert (tree / "release" / "policy.toml").read_text() == POLICY
         self.seen.append(("checked", ()))
         return self.checks
 

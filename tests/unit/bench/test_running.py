@@ -23,7 +23,7 @@ JUNIT = """<testsuites><testsuite>
 def test_a_run_gets_the_copys_code_and_the_benchs_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(ROOT / "ci" / "src"))
     monkeypatch.setenv("SLUICE_RUN_CACHE", str(tmp_path / "cache"))
-    line = Line(ROOT, "mine", 5099, ("api",))
+    line = Line("mine", 5099, ("api",), tmp_path / "tools")
     environment = line.environment(tmp_path)
     assert environment["PYTHONPATH"] == str(tmp_path / "ci" / "src")
     settings = line.settings(tmp_path)
