@@ -30,7 +30,7 @@ _GRACE_SECONDS = 180.0
 
 @dataclass(frozen=True)
 class Line:
-    """The line on one cluster. `tools` is the folder of the programs that checks use: they are put there when needed."""
+    """The line on one cluster. `tools` is the folder of the checks' programs: they are put there when needed."""
 
     cluster: str
     port: int
@@ -65,9 +65,7 @@ class Line:
             words = [sys.executable, "-m", "sluice", "supply", "--tools", str(self.tools)]
             status = execute(words, cwd=tree, env=self.environment(tree), log=log, seconds=_TOOLS_SECONDS)
             if status != 0:
-                return Judged(
-                    "not judged", f"the checks' programs cannot be had (exit status {status}); see {log.name}"
-                )
+                return Judged("not judged", f"no programs for the checks (exit status {status}); see {log.name}")
         words = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", f"--junitxml={junit}", *CHECKS]
         environment = self.environment(tree) | programs(self.tools)
         status = execute(words, cwd=tree, env=environment, log=log, seconds=_CHECK_SECONDS)
