@@ -110,21 +110,6 @@ async def test_a_request_is_found_in_its_log_by_its_id(
     assert line.labels["level"] == "INFO"
 
 
-async def test_each_of_its_pods_is_scraped_and_so_is_each_sidecar(
-    service: str, prometheus: PrometheusMetrics, kube: Kube, context: SuiteContext
-) -> None:
-    async def all_up() -> None:
-        pods = await kube.ready_pods(service)
-        assert pods, f"{service} has no pod that is ready"
-        expected = {(pod["metadata"]["name"], service) for pod in pods}
-        expected |= {(pod["metadata"]["name"], "dapr") for pod in pods if has_sidecar(pod)}
-        series = await prometheus.instant(f'up{{namespace="{context.namespace}", service="{service}"}} == 1')
-        missing = expected - {(one.labels["pod"], one.labels["job"]) for one in series}
-        assert not missing, f"not up, as pod and job: {sorted(missing)}"
-
-    await eventually(all_up, within=SCRAPED_WITHIN)
-
-
 async def test_its_pods_are_locked_and_bounded(service: str, kube: Kube) -> None:
     """What runs keeps to what tests/charts asks of what is written."""
     pods = await kube.pods(service)
@@ -138,6 +123,21 @@ async def test_its_pods_are_locked_and_bounded(service: str, kube: Kube) -> None
             assert locked.get("readOnlyRootFilesystem") is True, f"{what} may write its own file system: {locked}"
             assert locked.get("allowPrivilegeEscalation") is False, f"{what} may gain rights: {locked}"
             assert set(container["resources"].get("limits", {})) >= {"cpu", "memory"}, f"{what} lacks limits"
+
+
+async def test_each_of_its_pods_is_scraped_and_so_is_each_sidecar(
+    service: str, prometheus: PrometheusMetrics, kube: Kube, context: SuiteContext
+) -> None:
+    async def all_up() -> None:
+        pods = await kube.ready_pods(service)
+        assert pods, f"{service} has no pod that is ready"
+        expected = {(pod["metadata"]["name"], service) for pod in pods}
+        expected |= {(pod["metadata"]["name"], "dapr") for pod in pods if has_sidecar(pod)}
+        series = await prometheus.instant(f'up{{namespace="{context.namespace}", service="{service}"}} == 1')
+        missing = expected - {(one.labels["pod"], one.labels["job"]) for one in series}
+        assert not missing, f"not up, as pod and job: {sorted(missing)}"
+
+    await eventually(all_up, within=SCRAPED_WITHIN)
 
 
 async def test_its_chart_passes_helms_test(service: str, context: SuiteContext) -> None:

@@ -13,7 +13,7 @@ from tests.e2e.support import Backend, Clients, eventually, shown
 
 from sluice.adapters.kubernetes.service_proxy import ServiceProxy
 
-# Both take a pod away that others ask.
+# Both take something away that others need.
 pytestmark = [pytest.mark.anyio, pytest.mark.disturbing]
 
 PORT = 8000
@@ -24,20 +24,19 @@ AWAY_WITHIN = 60.0
 
 
 async def test_a_request_that_is_under_way_when_its_pod_is_told_to_go_is_answered(backend: Backend, kube: Kube) -> None:
-    pod = await kube.one_pod("backend")
-    leaving = replace(backend, proxy=of_pod(kube, pod))
-    answers: list[httpx.Response] = []
+    async with one_pod_more(kube, "backend") as pod:
+        leaving = replace(backend, proxy=of_pod(kube, pod))
+        answers: list[httpx.Response] = []
 
-    async def ask(seconds: str) -> None:
-        answers.append(await leaving.request("POST", "/faults/delay", params={"seconds": seconds}))
+        async def ask(seconds: str) -> None:
+            answers.append(await leaving.request("POST", "/faults/delay", params={"seconds": seconds}))
 
-    async with anyio.create_task_group() as group:
-        group.start_soon(ask, LONG)
-        # They are sent together: when this one is answered, the long one is being served.
-        await ask(SHORT)
-        await kube.delete(pod)
+        async with anyio.create_task_group() as group:
+            group.start_soon(ask, LONG)
+            # They are sent together: when this one is answered, the long one is being served.
+            await ask(SHORT)
+            await kube.delete(pod)
     assert [shown(answer, 200) for answer in answers] == [{"seconds": float(SHORT)}, {"seconds": float(LONG)}]
-    await eventually(partial(replaced, kube, pod), within=BACK_WITHIN)
 
 
 async def test_a_service_is_ready_only_while_its_database_answers(clients: Clients, kube: Kube) -> None:
@@ -55,6 +54,26 @@ async def test_a_service_is_ready_only_while_its_database_answers(clients: Clien
 
 
 @asynccontextmanager
+async def one_pod_more(kube: Kube, service: str) -> AsyncIterator[str]:
+    """A pod that the service has for the time of the block beside those that it needs; gives its name."""
+    before = int((await kube.scaled(service))["spec"]["replicas"])
+    known = {pod["metadata"]["name"] for pod in await kube.pods(service)}
+
+    async def more() -> str:
+        new = [
+            pod["metadata"]["name"] for pod in await kube.ready_pods(service) if pod["metadata"]["name"] not in known
+        ]
+        assert new, f"{service} has no other pod that is ready than {sorted(known)}"
+        return str(new[0])
+
+    await kube.scale(service, before + 1)
+    try:
+        yield await eventually(more, within=BACK_WITHIN)
+    finally:
+        await kube.scale(service, before)
+
+
+@asynccontextmanager
 async def no_database(kube: Kube) -> AsyncIterator[None]:
     """Take the database away for the time of the block."""
     path = f"apis/apps/v1/namespaces/{kube.namespace}/statefulsets/postgresql/scale"
@@ -67,10 +86,3 @@ async def no_database(kube: Kube) -> AsyncIterator[None]:
 
 def of_pod(kube: Kube, pod: str) -> ServiceProxy:
     return ServiceProxy(kube.client, kube.namespace, pod, PORT, kind="pods")
-
-
-async def replaced(kube: Kube, gone: str) -> None:
-    """Assert that the backend has a pod that is ready, and not the one that is gone."""
-    names = [pod["metadata"]["name"] for pod in await kube.ready_pods("backend")]
-    assert names, "the backend has no pod that is ready"
-    assert gone not in names, f"{gone} is still there"
