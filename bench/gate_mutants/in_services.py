@@ -133,7 +133,7 @@ _ANSWERS = (
                 "failed: list[str] = []",
             ),
         ),
-        ("services/test_leaving.py", "resilience/"),
+        ("services/test_leaving.py",),
     ),
 )
 
