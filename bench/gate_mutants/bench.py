@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from bench.gate_mutants import results
-from bench.gate_mutants.faults import Change, apply, fingerprint, prepare
+from bench.gate_mutants.faults import Change, apply, edited, fingerprint, prepare
 from bench.gate_mutants.judged import Judged, judge
 from bench.gate_mutants.results import Kind, Result
 from tests.e2e.extension.tree import copy_tree
@@ -81,7 +81,12 @@ class Bench:
         shutil.rmtree(self.out / _PASSED.name, ignore_errors=True)
 
     def work(self, tasks: Sequence[Task]) -> None:
-        """Judge each task; whatever ends this, the good release is put back where another one was deployed."""
+        """Judge each task; whatever ends this, the good release is put back where another one was deployed.
+
+        Raises DoesNotFit before anything is deployed where the tree has drifted.
+        """
+        for task in tasks:
+            edited(task.change, self.root)
         tree = fingerprint(self.root)
         try:
             for number, task in enumerate(tasks, 1):
@@ -93,7 +98,7 @@ class Bench:
             self.restore()
 
     def one(self, task: Task, tree_name: str) -> Result:
-        """Make a release, run it and keep what it left. Raises DoesNotFit where the tree has drifted."""
+        """Make a release, run it and keep what it left."""
         folder = self.out / task.change.name
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)

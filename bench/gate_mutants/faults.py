@@ -49,8 +49,8 @@ class Change:
     unseen: str = ""
 
 
-def apply(change: Change, tree: Path) -> None:
-    """Make a change's edits. Raises DoesNotFit, with all that does not fit, and has then changed nothing."""
+def edited(change: Change, tree: Path) -> dict[str, str]:
+    """Return the text of each file that a change edits, as it is then. Raises DoesNotFit with all mistakes."""
     texts: dict[str, str] = {}
     mistakes = []
     for number, edit in enumerate(change.edits, 1):
@@ -72,7 +72,12 @@ def apply(change: Change, tree: Path) -> None:
             expected="each anchor exactly once",
             next_command="mend the anchors in bench/gate_mutants",
         )
-    for name, text in texts.items():
+    return texts
+
+
+def apply(change: Change, tree: Path) -> None:
+    """Make a change's edits. Raises DoesNotFit, and has then changed nothing."""
+    for name, text in edited(change, tree).items():
         (tree / name).write_text(text, encoding="utf-8")
 
 

@@ -117,7 +117,7 @@ def test_a_check_needs_no_cluster_and_has_to_be_the_expected_one(bench: Bench, l
 def test_drift_ends_the_bench_before_anything_is_deployed(bench: Bench, line: StandIn) -> None:
     (bench.root / "app.py").write_text("another")
     with pytest.raises(DoesNotFit):
-        bench.work([Task(MUTANT, "mutant")])
+        bench.work([Task(GOOD, "healthy"), Task(MUTANT, "mutant")])
     assert line.seen == []
 
 
