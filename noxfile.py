@@ -119,8 +119,14 @@ def e2e(session: nox.Session) -> None:
 
 @nox.session
 def gate(session: nox.Session) -> None:
-    """Judge evidence again: `-- --evidence DIR`."""
+    """Judge evidence again: `-- --evidence DIR [--dry-run] [--explain] [--policy F]`."""
     sluice(session, "gate")
+
+
+@nox.session
+def schemas(session: nox.Session) -> None:
+    """Write docs/schemas anew from the dataclasses of evidence and verdict."""
+    sluice(session, "schemas")
 
 
 @nox.session

@@ -205,3 +205,33 @@ def test_a_restart_is_counted_and_a_pod_that_is_replaced_is_none(tmp_path: Path)
     ]
     found = POLICY["restarts"]
     check(tmp_path, given, [asked(found.query, ("{}", 2)), asked(found.samples_query, ("{}", 3))])
+
+
+def test_memory_is_that_of_the_services_own_processes_at_the_end(tmp_path: Path) -> None:
+    """Neither a sidecar's nor an exporter's, and the larger of two pods."""
+    memory, name = POLICY["memory"], "process_resident_memory_bytes"
+    given = [
+        series(name, "9e8x40 1e8x60", route="", method="", job="backend"),
+        series(name, "2e8x100", route="", method="", job="backend", pod="b-2"),
+        series(name, "9e8x100", route="", method="", job="dapr"),
+        series(name, "9e8x100", route="", method="", job="kafka", service="kafka"),
+        series("http_requests_total", "1x100", job="backend"),
+        series("http_requests_total", "1x100", job="backend", pod="b-2"),
+    ]
+    tests = [asked(memory.query, ('{service="backend"}', 2e8)), asked(memory.samples_query, ("{}", 2))]
+    check(tmp_path, given, tests)
+
+
+def test_the_budgets_are_those_of_the_objectives_that_it_names(tmp_path: Path) -> None:
+    budget, name = POLICY["error-budget"], "slo:period_error_budget_remaining:ratio"
+    of = {slo: {"route": "", "method": "", "pod": "", "slo": slo} for slo in ("availability", "latency", "event-delay")}
+    given = [
+        series(name, "0.5x100", **of["availability"]),
+        series(name, "-3x100", **of["event-delay"]),
+        series(name, "1x100", namespace="elsewhere", **of["latency"]),
+        series("slo:sli_total:increase1h", "40x100", **of["availability"]),
+        series("slo:sli_total:increase1h", "2x100", **of["latency"]),
+        series("slo:sli_total:increase1h", "99x100", **of["event-delay"]),
+    ]
+    left = f'{name}{{namespace="default",service="backend",slo="availability"}}'
+    check(tmp_path, given, [asked(budget.promql, (left, 0.5)), asked(budget.counted_by, ("{}", 42))])

@@ -22,6 +22,7 @@ from sluice.errors import HostError, SupplyError
 from sluice.installing import make_installer
 from sluice.judging import Judge
 from sluice.policy import load_policy
+from sluice.releases import load_standing, metrics_known
 from sluice.run import Run
 from sluice.settings import Settings
 from sluice.steps import build_images, create_cluster, install_charts, run_suites
@@ -52,7 +53,7 @@ class Toolbox:
     def __init__(self, root: Path, settings: Settings, run: Run, options: Options) -> None:
         self.root = root
         self.settings = settings
-        self.policy = load_policy(root / "release" / "policy.toml")
+        self.policy = load_policy(root / "release" / "policy.toml", metrics=metrics_known(root))
         self._run = run
         self._options = options
         self._engine: Engine | None = None
@@ -81,7 +82,12 @@ class Toolbox:
         )
 
     async def check_host(self) -> None:
-        """Raise HostError where this machine cannot carry a run: before anything is built for it."""
+        """Raise where this run could not be carried, or not be judged: before anything is built for it.
+
+        HostError for this machine, PolicyError for release/, EvidenceError for what is kept of passed releases.
+        """
+        home = self.root / self.settings.run.folder
+        self.judge.standing = load_standing(self.root, home, self.policy, now=self._run.started)
         await check_engine(may_install=self._options.may_install)
         self.check_disk()
 

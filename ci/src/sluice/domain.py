@@ -4,13 +4,23 @@ All of them can be written as JSON and read back (`dump`, `load`), so that a ste
 Durations are seconds, sizes are bytes, times are seconds since the Unix epoch in UTC.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from sluice.errors import EvidenceError
+from sluice.measured import Baseline as Baseline
+from sluice.measured import Kind as Kind
+from sluice.measured import Level as Level
+from sluice.measured import Measurement as Measurement
+from sluice.measured import Monitoring as Monitoring
+from sluice.measured import ObjectiveResult as ObjectiveResult
+from sluice.measured import Override as Override
+from sluice.measured import Quarantined as Quarantined
+from sluice.measured import Series as Series
+from sluice.measured import Verdict as Verdict
 
 EVIDENCE_SCHEMA = "sluice.evidence/v1"
 VERDICT_SCHEMA = "sluice.verdict/v1"
@@ -18,7 +28,6 @@ TABLES_FOLDER = "tables"  # of a run: what suites leave for the report
 
 How = Literal["upstream", "source"]
 Outcome = Literal["passed", "failed", "error", "skipped"]
-Level = Literal["pass", "warn", "fail"]
 
 
 @dataclass(frozen=True)
@@ -126,8 +135,22 @@ class Installation:
 
 
 @dataclass(frozen=True)
+class Attempt:
+    """A failed test run again, in isolation."""
+
+    outcome: Outcome
+    started: float
+    seconds: float
+    message: str = ""
+
+
+@dataclass(frozen=True)
 class TestResult:
-    """One test of a suite, with its window."""
+    """One test of a suite, with its window.
+
+    `outcome` is that of the first try, `attempts` are what came of running it again. `bundle` is the folder of a
+    failed test's evidence, relative to the run's.
+    """
 
     __test__ = False
 
@@ -138,16 +161,20 @@ class TestResult:
     seconds: float
     message: str = ""
     request_ids: tuple[str, ...] = ()
+    trace_ids: tuple[str, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
+    bundle: str = ""
 
 
 @dataclass(frozen=True)
 class SuiteResults:
-    """What run_suites saw."""
+    """What run_suites saw. `partial` says which part of the suites' tests was asked for, if it was not all of them."""
 
     started: float
     ended: float
     tests: tuple[TestResult, ...]
     exit_status: int
+    partial: str = ""
 
 
 @dataclass(frozen=True)
@@ -159,39 +186,6 @@ class StepTiming:
     seconds: float
     outcome: Literal["done", "failed", "cancelled"]
     detail: str = ""
-
-
-@dataclass(frozen=True)
-class Series:
-    """One line of a plot: points are (time, value)."""
-
-    __pydantic_config__ = ConfigDict(ser_json_inf_nan="strings")
-
-    labels: dict[str, str]
-    points: tuple[tuple[float, float], ...]
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """What one objective's query gave.
-
-    `values` has one number a series at the end of the window; `samples` counts what stands behind them
-    (scrapes, log lines, tests). `error` is set when the query failed: the gate then fails the objective.
-    """
-
-    # NaN is evidence: as null, JSON could not be read back.
-    __pydantic_config__ = ConfigDict(ser_json_inf_nan="strings")
-
-    objective: str
-    kind: Literal["promql", "logql", "tests"]
-    query: str
-    unit: str
-    at: float
-    window_seconds: float
-    values: tuple[float, ...] = ()
-    samples: int = 0
-    error: str = ""
-    series: tuple[Series, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -227,39 +221,11 @@ class Evidence:
     failures: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     tables: tuple[SuiteTable, ...] = ()
-
-
-@dataclass(frozen=True)
-class ObjectiveResult:
-    """One line of the verdict."""
-
-    name: str
-    level: Level
-    value: float | None
-    unit: str
-    pass_criterion: str
-    warn_criterion: str
-    weight: int
-    score: float
-    key: bool
-    reason: str
-    samples: int = 0
-    baseline: float | None = None
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """Pass, warn or fail, and every number it rests on; bound to the image digests it speaks of."""
-
-    schema: str
-    run_id: str
-    level: Level
-    score: float
-    pass_score: float
-    warn_score: float
-    digests: tuple[str, ...]
-    objectives: tuple[ObjectiveResult, ...]
-    reasons: tuple[str, ...] = field(default=())
+    partial: str = ""  # as of SuiteResults: what speaks of a part of the tests is no verdict on a release
+    baselines: tuple[Baseline, ...] = ()
+    overrides: tuple[Override, ...] = ()
+    quarantine: tuple[Quarantined, ...] = ()
+    monitoring: Monitoring | None = None
 
 
 T = TypeVar("T")

@@ -17,6 +17,7 @@ from sluice.dashboards import DashboardData, load_dashboards
 from sluice.domain import Cluster, Evidence, Images, Source, SuiteResults, Verdict, dump, load
 from sluice.masking import masker
 from sluice.policy import Policy
+from sluice.releases import POLICY_COPY, Standing, record
 from sluice.report import dashboard, page
 from sluice.run import Run
 from sluice.settings import Settings
@@ -51,6 +52,7 @@ class Judge:
         self._dashboards = dashboards
         self._suites = tuple(suites)
         self._secrets = secrets
+        self.standing = Standing()
 
     async def gather_failure(self) -> tuple[str, ...]:
         """After a failure: pod states, events and logs, if there is a cluster to ask; raises nothing."""
@@ -117,6 +119,9 @@ class Judge:
             results=results,
             failures=tuple(failures),
             secrets=self._secrets(),
+            baselines=self.standing.baselines,
+            overrides=self.standing.overrides,
+            quarantine=self.standing.quarantine,
         )
         collect = partial(
             collect_evidence.collect_evidence,
@@ -134,6 +139,8 @@ class Judge:
             async with connect(self._kubeconfig) as client:
                 evidence = await collect(metrics=self._metrics(client), logs=self._logs(client))
         (self._run.folder / "evidence.json").write_bytes(dump(evidence))
+        # With it the verdict can be computed again when release/ has long changed.
+        (self._run.folder / POLICY_COPY).write_bytes(self.standing.policy_text)
         return evidence
 
     async def _settled(self, results: SuiteResults | None) -> SuiteResults | None:
@@ -156,8 +163,9 @@ class Judge:
         return LokiLogs(ServiceProxy(client, self._settings.namespaces.logging, "loki", 3100))
 
     def write_report(self, evidence: Evidence, verdict: Verdict) -> None:
-        """verdict.json, report.html and a page a dashboard beside the evidence."""
+        """verdict.json, report.html and a page a dashboard beside the evidence; what passed is kept to compare with."""
         (self._run.folder / "verdict.json").write_bytes(dump(verdict))
+        record(self._run.folder.parents[1], evidence, verdict, keep=self._policy.baselines.keep)
         logs = {name: _tail(self._run.folder / name) for name in evidence.files if name.endswith((".log", ".txt"))}
         boards = [load(DashboardData, path) for path in sorted((self._run.folder / _DASHBOARDS).glob("*.json"))]
         titles = [(one.dashboard.title, one.dashboard.uid) for one in boards]

@@ -14,6 +14,7 @@ from sluice.domain import Evidence, Verdict, load
 from sluice.entrypoints import dagger_run
 from sluice.entrypoints.console import Mode, err, finish, home, out, root, settings_of, shown
 from sluice.entrypoints.gate_command import gate
+from sluice.entrypoints.schemas_command import schemas
 from sluice.errors import SettingsError
 from sluice.housekeeping import clean as remove_ours
 from sluice.pipeline import e2e as whole_line
@@ -152,6 +153,7 @@ def supply(
 
 
 app.command()(gate)
+app.command()(schemas)
 
 
 @app.command()

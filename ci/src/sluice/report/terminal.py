@@ -19,19 +19,41 @@ _STEPS = {
 
 
 def verdict_table(verdict: Verdict) -> RenderableType:
-    """Each objective with level, value, criterion, score and reason; below it what stands against the run."""
-    table = _table("Verdict", left=("objective", "level"), right=("value", "criterion", "score"), last="reason")
+    """Each objective with level, value, baseline, criterion, score and reason; below it what stands against the run.
+
+    The baseline has a column where some objective has one.
+    """
+    compared = any(result.baseline is not None for result in verdict.objectives)
+    right = ("value", *(("baseline",) if compared else ()), "criterion", "score")
+    table = _table("Verdict", left=("objective", "level"), right=right, last="reason")
     for result in verdict.objectives:
         name = Text(result.name + (" (key)" if result.key else ""))
-        criteria = words.criterion(result.pass_criterion, result.unit)
+        criteria = _criteria(result.pass_criterion, result.pass_relative, result.unit)
         if result.warn_criterion:
-            criteria += f"\nwarn {words.criterion(result.warn_criterion, result.unit)}"
-        value = words.quantity(result.value, result.unit)
-        score = f"{result.score:g}/{result.weight}"
-        table.add_row(name, _mark(_LEVELS[result.level]), Text(value), Text(criteria), score, _text(result.reason))
-    if not verdict.reasons:
-        return table
-    return Group(table, Text(f"\nWhy {verdict.level}:"), *(_reason(reason) for reason in verdict.reasons))
+            criteria += f"\nwarn {_criteria(result.warn_criterion, result.warn_relative, result.unit)}"
+        baseline = words.quantity(result.baseline, result.unit) if result.baseline is not None else "–"
+        table.add_row(
+            name,
+            _mark(_LEVELS[result.level]),
+            Text(words.quantity(result.value, result.unit)),
+            *((Text(baseline),) if compared else ()),
+            Text(criteria),
+            f"{result.score:g}/{result.weight}",
+            _text(result.reason),
+        )
+    below: list[RenderableType] = []
+    for title, said in ((f"Why {verdict.level}:", verdict.reasons), ("Also:", verdict.notes)):
+        below += [Text(f"\n{title}"), *(_reason(one) for one in said)] if said else []
+    return Group(table, *below) if below else table
+
+
+def _criteria(absolute: str, relative: str, unit: str) -> str:
+    return words.criterion(absolute, unit) + (f"\nand {_signed(relative)}" if relative else "")
+
+
+def _signed(relative: str) -> str:
+    """`<= +10 %` with the sign that print has for it."""
+    return relative.replace("<=", "≤").replace(">=", "≥")
 
 
 def steps_table(steps: Evidence | Sequence[StepTiming]) -> RenderableType:

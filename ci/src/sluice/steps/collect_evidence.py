@@ -11,22 +11,30 @@ import anyio
 from sluice.domain import (
     EVIDENCE_SCHEMA,
     TABLES_FOLDER,
+    Baseline,
     Cluster,
     Component,
     Evidence,
     Images,
     Measurement,
+    Monitoring,
+    Override,
+    Quarantined,
     Series,
     Source,
     StepTiming,
     SuiteResults,
     SuiteTable,
+    TestResult,
     load,
 )
 from sluice.errors import SluiceError, in_a_line
+from sluice.gate import tests as tested
 from sluice.masking import masker
 from sluice.policy import Objective, Policy, expand
 from sluice.ports import Logs, Metrics
+from sluice.steps import image_facts
+from sluice.steps.monitoring_facts import about_prometheus
 
 _AT_ONCE = 4
 _PLOT_POINTS = 120
@@ -53,6 +61,9 @@ class RunFacts:
     results: SuiteResults | None = None
     failures: tuple[str, ...] = ()
     secrets: tuple[str, ...] = ()
+    baselines: tuple[Baseline, ...] = ()
+    overrides: tuple[Override, ...] = ()
+    quarantine: tuple[Quarantined, ...] = ()
 
 
 async def collect_evidence(
@@ -73,7 +84,11 @@ async def collect_evidence(
     suites, no Prometheus or Loki, a refused query, the deadline) has an `error`, which the gate fails. `say`
     is told of what is no measurement: a plot that could not be drawn.
     """
-    measurements = await _measure_all(facts.results, policy, metrics, logs, namespace, deadline_seconds, say)
+    measurements = await _measure_all(facts, policy, metrics, logs, namespace, evidence_dir, deadline_seconds, say)
+    monitoring: Monitoring | None = None
+    if policy.prometheus and facts.results and metrics:
+        window = facts.results.started, facts.results.ended
+        monitoring = await about_prometheus(metrics, *window, deadline_seconds=deadline_seconds / 4)
     mask = masker(facts.secrets)
     tests = facts.results.tests if facts.results else ()
     return Evidence(
@@ -90,11 +105,16 @@ async def collect_evidence(
         components=facts.components,
         steps=facts.steps,
         suites=facts.suites,
-        tests=tuple(replace(test, message=mask(test.message)) for test in tests),
+        tests=tuple(_masked_test(test, mask) for test in tests),
         measurements=measurements,
         failures=tuple(mask(failure) for failure in facts.failures),
         files=_files(evidence_dir),
         tables=tuple(_masked(table, mask) for table in _tables(evidence_dir, say)),
+        partial=facts.results.partial if facts.results else "",
+        baselines=facts.baselines,
+        overrides=facts.overrides,
+        quarantine=facts.quarantine,
+        monitoring=monitoring,
     )
 
 
@@ -114,15 +134,16 @@ async def settled(metrics: Metrics, *, since: float, namespace: str, deadline_se
 
 
 async def _measure_all(
-    results: SuiteResults | None,
+    facts: RunFacts,
     policy: Policy,
     metrics: Metrics | None,
     logs: Logs | None,
     namespace: str,
+    evidence_dir: Path,
     deadline_seconds: float,
     say: Callable[[str], None],
 ) -> tuple[Measurement, ...]:
-    late = f"not measured within {deadline_seconds:g} s"
+    late, results = f"not measured within {deadline_seconds:g} s", facts.results
     done = {objective.name: _blank(objective, results, namespace, late) for objective in policy.objectives}
     limit = anyio.CapacityLimiter(_AT_ONCE)
 
@@ -132,9 +153,13 @@ async def _measure_all(
             if results is None:
                 done[objective.name] = replace(blank, error="the suites did not run")
             elif objective.kind == "tests":
-                done[objective.name] = _passed_ratio(blank, results)
+                done[objective.name] = _passed_ratio(blank, facts, results)
+            elif objective.kind == "image":
+                root = Path(facts.source.root if facts.source else ".")
+                images = facts.images.images
+                done[objective.name] = image_facts.measure(blank, objective, images, evidence_dir, root)
             else:
-                server: Metrics | Logs | None = metrics if objective.kind == "promql" else logs
+                server: Metrics | Logs | None = logs if objective.kind == "logql" else metrics
                 measurement = await _ask(blank, objective, server, namespace)
                 # Kept before the plot is asked for: the deadline may come in between.
                 done[objective.name] = measurement
@@ -150,11 +175,11 @@ async def _measure_all(
 
 def _blank(objective: Objective, results: SuiteResults | None, namespace: str, error: str) -> Measurement:
     window = objective.window_seconds(results.ended - results.started if results else 0.0)
-    tests = objective.kind == "tests"
+    asked = objective.kind not in ("tests", "image")
     return Measurement(
         objective=objective.name,
         kind=objective.kind,
-        query=objective.query if tests else expand(objective.query, window_seconds=window, namespace=namespace),
+        query=expand(objective.promql, window_seconds=window, namespace=namespace) if asked else objective.query,
         unit=objective.unit,
         at=results.ended if results else 0.0,
         window_seconds=window,
@@ -162,31 +187,36 @@ def _blank(objective: Objective, results: SuiteResults | None, namespace: str, e
     )
 
 
-def _passed_ratio(blank: Measurement, results: SuiteResults) -> Measurement:
-    """Of the tests that ran, those that passed; the gate counts in the same way."""
-    ran = [test for test in results.tests if test.outcome != "skipped"]
-    if not ran:
+def _passed_ratio(blank: Measurement, facts: RunFacts, results: SuiteResults) -> Measurement:
+    """Of the tests that count, those that passed, as the gate counts them."""
+    counted = tested.count(results.tests, facts.quarantine, at=results.ended)
+    if not counted.ran:
         return replace(blank, error=f"0 of {len(results.tests)} tests ran")
-    passed = sum(test.outcome == "passed" for test in ran)
-    return replace(blank, values=(passed / len(ran),), samples=len(ran), error="")
+    return replace(blank, values=(counted.ratio,), samples=counted.ran, error="")
 
 
 async def _ask(blank: Measurement, objective: Objective, server: Metrics | Logs | None, namespace: str) -> Measurement:
     if server is None:
-        name = "Prometheus" if objective.kind == "promql" else "Loki"
+        name = "Loki" if objective.kind == "logql" else "Prometheus"
         return replace(blank, error=f"{name} could not be reached")
     series, error = await _tried(server.instant(blank.query, at=blank.at))
     if error:
         return replace(blank, error=error)
     values = tuple(one.points[-1][1] for one in series if one.points)
-    if objective.samples_query is None:
+    blank = replace(blank, names=tuple(_named(one) for one in series if one.points))
+    if objective.counted_by is None:
         return replace(blank, values=values, samples=len(values), error="")
-    query = expand(objective.samples_query, window_seconds=blank.window_seconds, namespace=namespace)
+    query = expand(objective.counted_by, window_seconds=blank.window_seconds, namespace=namespace)
     counted, error = await _tried(server.instant(query, at=blank.at))
     count = math.fsum(one.points[-1][1] for one in counted if one.points)
     if not error and not math.isfinite(count):
         error = f"the samples query {query} gave {count}"
     return replace(blank, values=values, samples=0 if error else int(count), error=error)
+
+
+def _named(series: Series) -> str:
+    """A series by its labels, in their order: `service=backend slo=latency`."""
+    return " ".join(f"{label}={value}" for label, value in sorted(series.labels.items()) if label != "__name__")
 
 
 async def _plot(
@@ -198,7 +228,7 @@ async def _plot(
 ) -> Measurement:
     """The same objective over the window. Its failure is said and no more: a picture is no measurement."""
     window = measurement.window_seconds
-    query = expand(objective.plot_query or objective.query, window_seconds=window, namespace=namespace)
+    query = expand(objective.plot_query or objective.promql, window_seconds=window, namespace=namespace)
     step = max(_SHORTEST_STEP, math.ceil(window / _PLOT_POINTS))
     series, error = await _tried(server.range(query, start=measurement.at - window, end=measurement.at, step=step))
     if error:
@@ -224,6 +254,11 @@ def _tables(evidence_dir: Path, say: Callable[[str], None]) -> Iterator[SuiteTab
             yield load(SuiteTable, path)
         except SluiceError as error:
             say(f"no table of {path.name}: {error.failed}")
+
+
+def _masked_test(test: TestResult, mask: Callable[[str], str]) -> TestResult:
+    attempts = tuple(replace(attempt, message=mask(attempt.message)) for attempt in test.attempts)
+    return replace(test, message=mask(test.message), attempts=attempts)
 
 
 def _masked(table: SuiteTable, mask: Callable[[str], str]) -> SuiteTable:
