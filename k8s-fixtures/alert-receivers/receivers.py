@@ -5,8 +5,8 @@ What is kept names the alert and says what a human would read; tokens and keys a
 
 import email
 import email.policy
-import itertools
 import json
+import os
 import re
 import socketserver
 import sys
@@ -14,6 +14,7 @@ import threading
 import time
 from collections import deque
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -26,7 +27,9 @@ TITLE = re.compile(r"(?P<status>FIRING|RESOLVED): (?P<alert>\w+) (?P<namespace>[
 STATUS = {"trigger": "firing", "resolve": "resolved"}
 
 record: deque[Json] = deque(maxlen=KEPT)
-numbers = itertools.count(1)
+writing = threading.Lock()
+# Where the record outlives the process: who asks for what came after a number must find its successor.
+RECORD = Path(os.environ["RECEIVERS_RECORD"]) if "RECEIVERS_RECORD" in os.environ else None
 
 
 class Refused(Exception):
@@ -35,9 +38,9 @@ class Refused(Exception):
 
 def keep(kind: str, status: str, alert: str, namespace: str, service: str, text: str) -> None:
     """Keep one message."""
-    record.append(
-        {
-            "number": next(numbers),
+    with writing:
+        one = {
+            "number": record[-1]["number"] + 1 if record else 1,
             "at": time.time(),
             "kind": kind,
             "status": status.lower(),
@@ -46,7 +49,23 @@ def keep(kind: str, status: str, alert: str, namespace: str, service: str, text:
             "service": service,
             "text": text,
         }
-    )
+        if RECORD:
+            with RECORD.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(one) + "\n")
+        record.append(one)
+
+
+def recall(path: Path) -> None:
+    """Take up the record of a process before this one; a line that it did not get to the end of is none."""
+    kept = path.read_text(encoding="utf-8") if path.exists() else ""
+    for line in kept.splitlines():
+        try:
+            record.append(json.loads(line))
+        except ValueError:
+            continue
+    if kept and not kept.endswith("\n"):
+        with path.open("a", encoding="utf-8") as file:
+            file.write("\n")
 
 
 def titled(kind: str, title: str, text: str) -> None:
@@ -189,6 +208,8 @@ class SmtpServer(socketserver.ThreadingTCPServer):
 
 def serve(http_port: int = HTTP_PORT, smtp_port: int = SMTP_PORT) -> None:
     """Serve both ports until the process ends."""
+    if RECORD:
+        recall(RECORD)
     smtp = SmtpServer(("", smtp_port), Smtp)
     threading.Thread(target=smtp.serve_forever, daemon=True).start()
     ThreadingHTTPServer(("", http_port), Http).serve_forever()
