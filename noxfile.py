@@ -100,6 +100,12 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
+def gate_mutants(session: nox.Session) -> None:
+    """Bad releases that the gate has to stop, and good ones: hours; `-- --list` says which."""
+    session.run("python", "-m", "bench.gate_mutants", *session.posargs, external=True)
+
+
+@nox.session
 def supply(session: nox.Session) -> None:
     """Obtain components; `-- --list` prints the table."""
     sluice(session, "supply")

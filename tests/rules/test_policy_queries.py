@@ -189,6 +189,24 @@ def test_without_series_no_query_makes_one_up(tmp_path: Path) -> None:
     check(tmp_path, [], [asked(one.query) for one in POLICY.values() if one.kind == "promql"])
 
 
+def test_a_restart_is_counted_and_a_pod_that_is_replaced_is_none(tmp_path: Path) -> None:
+    """Asked at 4 min over 120 s: one that restarted before is none of this run, nor is another namespace's."""
+
+    def restarts(pod: str, values: str, namespace: str = "default") -> dict[str, str]:
+        labels = f'namespace="{namespace}",pod="{pod}",container="backend"'
+        return {"series": f"kube_pod_container_status_restarts_total{{{labels}}}", "values": values}
+
+    given = [
+        restarts("before", "0x10 3x60"),
+        restarts("deleted", "0x30 stale"),
+        restarts("born", "_x32 0x40"),
+        restarts("killed", "0x30 1x5 2x40"),
+        restarts("elsewhere", "0x30 9x40", namespace="other"),
+    ]
+    found = POLICY["restarts"]
+    check(tmp_path, given, [asked(found.query, ("{}", 2)), asked(found.samples_query, ("{}", 3))])
+
+
 def test_memory_is_that_of_the_services_own_processes_at_the_end(tmp_path: Path) -> None:
     """Neither a sidecar's nor an exporter's, and the larger of two pods."""
     memory, name = POLICY["memory"], "process_resident_memory_bytes"

@@ -50,7 +50,9 @@ async def tell(clients: Clients) -> Story:
     ids: list[str] = []
     backend = clients.backend(new_user(), ids.append)
     since, marker = time.time(), f"{PROVOKED}-{uuid.uuid4().hex}"
-    created = await backend.request("POST", "/api/v1/tasks", json={"title": "logged"})
+    created = await backend.request(
+        "POST", "/api/v1/tasks", json={"title": f"a title that nobody else has {marker[-8:]}"}
+    )
     failed = await backend.provoke_error(marker)
 
     async def read() -> None:

@@ -76,6 +76,22 @@ async def test_an_error_tells_its_cause_to_the_log_and_not_to_the_caller(story: 
     assert story.marker not in story.failed.text
 
 
+async def test_what_a_user_wrote_is_in_no_line_of_any_service(
+    story: Story, loki: LokiLogs, context: SuiteContext
+) -> None:
+    task, everything = story.created.json(), f'{{namespace="{context.namespace}"}}'
+
+    async def handled() -> None:
+        lines = await loki.lines(f'{everything} |= "{task["id"]}" |= "event handled"', **story.window)
+        missing = {"audit", "notification", "recurring-task", "sync"} - {line.labels["service"] for line in lines}
+        assert not missing, f"{sorted(missing)} have not logged that they handled the task"
+
+    await eventually(handled, within=story.patience)
+    told = await loki.lines(f'{everything} |= "{task["title"]}"', **story.window)
+    # Not the lines themselves: the evidence is read by people who are not to know what is in them either.
+    assert not told, f"{len(told)} lines hold the title, of {sorted({line.labels['service'] for line in told})}"
+
+
 async def test_every_line_has_the_five_labels_and_the_seven_fields(story: Story, loki: LokiLogs, stream: str) -> None:
     async def found() -> tuple[LogLine, ...]:
         lines = await loki.lines(f'{{{stream}}} |= "{story.user}"', **story.window)

@@ -1,9 +1,11 @@
 """Alerts on logs: the ruler has every rule and evaluates it; what fires is at the Alertmanager of all others."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from tests.e2e.kube import Kube
 from tests.e2e.logs.writers import Writers
 from tests.e2e.support import SHIPPED_WITHIN, eventually
@@ -15,6 +17,9 @@ pytestmark = pytest.mark.anyio
 
 LEAK = "print('Authorization: Bearer opaque-0123456789abcdef')"
 EVALUATED_WITHIN = 30.0
+# Whom the suites' values send warnings to.
+VALUES = Path(__file__).parents[1] / "values" / "monitoring.yaml"
+TICKETS = yaml.safe_load(VALUES.read_text(encoding="utf-8"))["alertmanager"]["routes"]["tickets"]
 
 
 async def rules(loki_http: ServiceProxy) -> dict[str, dict[str, Any]]:
@@ -59,4 +64,4 @@ async def test_a_secret_that_is_logged_fires_and_alertmanager_is_told(
     }
     assert "opaque" not in str(alert)
     assert alert["annotations"]["runbook_url"].endswith("helm/monitoring/runbooks/SecretInLogs.md")
-    assert alert["receivers"]
+    assert [one["name"] for one in alert["receivers"]] == [TICKETS]

@@ -1,5 +1,7 @@
 """audit: who did what and when, from what to what, shown to whom it concerns, in a chain that can be checked."""
 
+import hashlib
+import json
 import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -7,7 +9,19 @@ from typing import Any
 
 import pytest
 from tests.e2e.audit import PATH, entries_of
-from tests.e2e.support import EFFECT_WITHIN, SKEW_SECONDS, Backend, Client, eventually, problem, shown
+from tests.e2e.support import (
+    EFFECT_WITHIN,
+    SCRAPED_WITHIN,
+    SKEW_SECONDS,
+    Backend,
+    Client,
+    eventually,
+    problem,
+    shown,
+)
+
+from sluice.adapters.prometheus.client import PrometheusMetrics
+from sluice.steps.run_suites import SuiteContext
 
 pytestmark = pytest.mark.anyio
 
@@ -84,6 +98,34 @@ async def test_the_chain_holds_and_a_forged_anchor_is_found(backend: Backend, cl
 
     forged = await auditor.read(f"{PATH}/verify", anchor=f"{entry['sequence']}:{'0' * 64}")
     assert (forged["valid"], forged["broken_at"]) == (False, entry["sequence"])
+
+
+async def test_anybody_can_compute_an_entrys_hash_from_what_it_says(
+    backend: Backend, client: Callable[..., Client]
+) -> None:
+    task = await backend.create(title="before", tags=["kept"], priority="high")
+    shown(await backend.request("PATCH", f"/api/v1/tasks/{task['id']}", json={"title": "after"}), 200)
+    for entry in await entries(client("audit"), 2):
+        said = {name: value for name, value in entry.items() if name != "hash"}
+        for name in ("occurred_at", "recorded_at"):
+            said[name] = datetime.fromisoformat(said[name]).astimezone(UTC).isoformat(timespec="microseconds")
+        # Of text and whole numbers alone, sorted JSON without spaces is the canonical one of RFC 8785.
+        canonical = json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        assert hashlib.sha256(canonical.encode()).hexdigest() == entry["hash"], entry["type"]
+
+
+async def test_the_chain_is_walked_along_and_was_found_whole(
+    prometheus: PrometheusMetrics, context: SuiteContext
+) -> None:
+    query = f'audit_chain_valid{{namespace="{context.namespace}"}}'
+
+    async def checked() -> None:
+        series = await prometheus.instant(query)
+        assert series, f"{query} has no series"
+        found = [one.points[0][1] for one in series]
+        assert set(found) == {1.0}, f"{query} is {found}: 0 is broken, NaN was never looked at"
+
+    await eventually(checked, within=SCRAPED_WITHIN)
 
 
 async def entries(audit: Client, count: int) -> list[dict[str, Any]]:

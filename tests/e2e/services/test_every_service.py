@@ -114,6 +114,21 @@ async def test_a_request_is_found_in_its_log_by_its_id(
     assert line.labels["level"] == "INFO"
 
 
+async def test_its_pods_are_locked_and_bounded(service: str, kube: Kube) -> None:
+    """What runs keeps to what tests/charts asks of what is written."""
+    pods = await kube.pods(service)
+    assert pods, f"{service} has no pod"
+    for pod in pods:
+        user = pod["spec"].get("securityContext", {})
+        assert user.get("runAsNonRoot") is True, f"{service} may run as root: {user}"
+        assert user.get("runAsUser", 0) > 0, f"{service} runs as root: {user}"
+        for container in pod["spec"]["containers"] + pod["spec"].get("initContainers", []):
+            what, locked = f"{container['name']} of {service}", container.get("securityContext", {})
+            assert locked.get("readOnlyRootFilesystem") is True, f"{what} may write its own file system: {locked}"
+            assert locked.get("allowPrivilegeEscalation") is False, f"{what} may gain rights: {locked}"
+            assert set(container["resources"].get("limits", {})) >= {"cpu", "memory"}, f"{what} lacks limits"
+
+
 async def test_each_of_its_pods_is_scraped_and_so_is_each_sidecar(
     service: str, prometheus: PrometheusMetrics, kube: Kube, context: SuiteContext
 ) -> None:

@@ -69,6 +69,7 @@ def test_our_own_policy_holds_what_the_first_release_is_judged_by() -> None:
         "outbox-empty",
         "error-logs",
         "provoked-errors",
+        "restarts",
         "targets-up",
         "rules-healthy",
         "error-budget",
