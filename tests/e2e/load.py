@@ -9,7 +9,7 @@ import anyio
 import httpx
 from tests.e2e.support import Backend, Client
 
-from sluice.errors import SluiceError
+from sluice.errors import SluiceError, in_a_line
 
 # What a client does that is answered nothing, or with an error that names no pause.
 _PAUSE_SECONDS = 1.0
@@ -97,8 +97,7 @@ class Load:
             with anyio.fail_after(_ANSWERED_WITHIN):
                 answer = await client.request(method, path, json=body)
         except (SluiceError, httpx.HTTPError, TimeoutError) as error:
-            cause = f"{type(error).__name__}: {error}".splitlines()[0]
-            self.asked.append(Asked(service, began, time.monotonic() - clock, 0, cause=cause))
+            self.asked.append(Asked(service, began, time.monotonic() - clock, 0, cause=in_a_line(error)))
             return max(self.every, _PAUSE_SECONDS)
         task = str(answer.json()["id"]) if method == "POST" and answer.status_code == 201 else ""
         self.asked.append(

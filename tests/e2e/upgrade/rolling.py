@@ -28,6 +28,9 @@ class Releases:
 
     async def revisions(self) -> dict[str, int]:
         """The revision of each service's release that is deployed."""
+        return await eventually(self._revisions, within=_HELM_SECONDS)
+
+    async def _revisions(self) -> dict[str, int]:
         found = {}
         for service in self.context.services:
             history = json.loads(await self._helm("history", service, "--output", "json"))
@@ -71,4 +74,6 @@ class Releases:
     async def _helm(self, *words: str) -> str:
         access = ["--namespace", self.context.namespace, "--kubeconfig", self.context.kubeconfig]
         access += ["--kube-context", self.context.kube_context] if self.context.kube_context else []
-        return (await run([self.context.helm, *words, *access], deadline_seconds=_HELM_SECONDS)).stdout
+        done = await run([self.context.helm, *words, *access], deadline_seconds=_HELM_SECONDS)
+        assert done.stdout.strip(), f"helm {' '.join(words)} said nothing: {done.tail}"
+        return done.stdout
