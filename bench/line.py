@@ -47,8 +47,10 @@ def main() -> None:
         try:
             if asked.cold:
                 cold = {**environment, "SLUICE_RUN_CACHE": str(Path(scratch) / "cache")}
-                case("cold: empty cache, no cluster", tree, cold, suites)
-                subprocess.run([*RUN[:-1], "clean"], cwd=tree, env=cold, check=False)
+                try:
+                    case("cold: empty cache, no cluster", tree, cold, suites)
+                finally:  # the engine takes programs from that cache: it must not outlive it
+                    subprocess.run([*RUN[:-1], "clean"], cwd=tree, env=cold, check=False)
             case("caches filled (this run fills them)", tree, environment, suites)
             case("warm: caches filled, no cluster", tree, environment, ["--keep", *suites])
             before = layers(tree)
