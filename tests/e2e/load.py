@@ -56,8 +56,8 @@ class Load:
         return [one for one in self.asked if one.task]
 
     def failed(self, *, since: float = 0.0, until: float = float("inf")) -> list[Asked]:
-        """The requests sent in a window that were not answered with 2xx."""
-        return [one for one in self.asked if not one.ok and since <= one.at <= until]
+        """The requests under way in a window, or in some of it, that were not answered with 2xx."""
+        return [one for one in self.asked if not one.ok and since <= one.answered_at and one.at <= until]
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Load"]:

@@ -76,7 +76,7 @@ async def kill(target: Target, load: Load) -> Kill:
         recovered = time.time() - at
     except AssertionError as error:
         failure = failure or str(error)
-    refused = tuple(load.failed(since=at - 1))
+    refused = tuple(load.failed(since=at))
     return Kill(target.name, at, len(before), ready, recovered, refused, target.refuses, failure)
 
 
