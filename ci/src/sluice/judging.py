@@ -21,7 +21,7 @@ from sluice.errors import EvidenceError, SluiceError
 from sluice.evidence_folder import EvidenceFolder
 from sluice.masking import masker
 from sluice.policy import Policy
-from sluice.rebuild import RUN_FILE, RunRecord, reports
+from sluice.rebuild import RUN_FILE, RunRecord, reports, results_so_far
 from sluice.releases import POLICY_COPY, Standing, record
 from sluice.report import page
 from sluice.run import Run
@@ -77,6 +77,10 @@ class Judge:
         record = RunRecord(self._run.id, self._run.started, runtime, self._suites)
         self._run.write(self._run.folder / RUN_FILE, dump(record))
         self._evidence.reserve()
+
+    def results_so_far(self, reason: str) -> SuiteResults | None:
+        """What the suites had got to when the run was stopped; None where no test had begun."""
+        return results_so_far(self._run.folder, self._suites, time.time(), reason)
 
     @property
     def _cluster_is_there(self) -> bool:

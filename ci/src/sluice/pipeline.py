@@ -147,6 +147,7 @@ async def e2e(run: Run, tools: Toolbox) -> Verdict:
             so_far.failures += [run.told(error) for error in leaves(group)]
         if stopped.reason:
             so_far.failures.append(stopped.reason)
+            so_far.results = so_far.results or tools.judge.results_so_far(f"the run was {stopped.reason}")
         with anyio.CancelScope(shield=True):
             try:
                 verdict = await conclude(run, tools, so_far)

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,7 +63,8 @@ def rebuild(folder: Path) -> Remains:
         source=_step(Source, folder, "resolve-source"),
         images=_step(Images, folder, "build-images") or Images(()),
         cluster=_step(Cluster, folder, "create-cluster"),
-        results=_step(SuiteResults, folder, "run-suites") or _results(folder, record, ended),
+        results=_step(SuiteResults, folder, "run-suites")
+        or results_so_far(folder, record.suites, ended, "the run was killed"),
         failure=failure,
     )
 
@@ -90,16 +91,17 @@ def _steps(folder: Path, ended: float) -> tuple[tuple[StepTiming, ...], tuple[st
     return tuple(timings), tuple(begun)
 
 
-def _results(folder: Path, record: RunRecord, ended: float) -> SuiteResults | None:
-    """What the suites' own record tells, each test that did not end with a word on why."""
+def results_so_far(folder: Path, suites: Sequence[str], ended: float, reason: str) -> SuiteResults | None:
+    """What the suites' own record tells, each test that did not end with a word on why; None where no test is known.
+
+    `ended` is in seconds since the epoch.
+    """
     records = sorted(folder.glob("suites*.jsonl"))
     tests = [
         test
         for path in records
         # With one record for all suites, one without any test is told too.
-        for test in results_of(
-            path, record.suites if len(records) == 1 else (), "the run was killed", _tail(path), ended
-        )
+        for test in results_of(path, suites if len(records) == 1 else (), reason, _tail(path), ended)
     ]
     if not tests:
         return None
