@@ -39,7 +39,7 @@ _STEPS = (
     ("install logging", 44.3, 55.1, ""),
     ("install postgresql", 44.2, 24.8, ""),
     ("install backend", 69.0, 34.0, ""),
-    ("run suites", 132.0, 82.4, "41 tests"),
+    ("run suites", 132.0, 82.4, "42 tests"),
     ("collect evidence", 214.5, 7.9, ""),
 )
 _COMPONENTS = (
@@ -101,9 +101,7 @@ _TESTS = {
         "unbounded_is_no_label",
         "user_is_there",
     ),
-    **dict.fromkeys(
-        ("services", "events", "websocket", "autoscaling", "alerts", "dashboards", "extension"), ("alone",)
-    ),
+    **dict.fromkeys(sorted({*POLICY.required_suites} - {"api", "metrics", "logs"}), ("alone",)),
 }
 
 
