@@ -14,7 +14,7 @@ metadata:
 spec:
   {{- include "lib.podSpec" . | nindent 2 }}
   restartPolicy: Never
-  activeDeadlineSeconds: 60
+  activeDeadlineSeconds: 180  # on a busy node the kubelet may be late to see an end
   containers:
     - name: check
       args: [check, "http://{{ .Chart.Name }}:{{ .Values.port }}/readyz"]

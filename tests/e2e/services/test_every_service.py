@@ -42,7 +42,7 @@ COMMON_METRICS = {
 }
 SIDECAR_PORT = "dapr-metrics"
 # The chart gives its pod 60 s.
-TESTED_WITHIN = 120.0
+TESTED_WITHIN = 240.0
 
 
 @pytest.mark.smoke
@@ -153,7 +153,7 @@ async def helm_tests(request: pytest.FixtureRequest, context: SuiteContext) -> d
     async def one(service: str) -> None:
         words = [context.helm, "test", service, "--namespace", context.namespace, "--kubeconfig", context.kubeconfig]
         words += ["--kube-context", context.kube_context] if context.kube_context else []
-        done = await run([*words, "--timeout", "90s"], deadline_seconds=TESTED_WITHIN, check=False)
+        done = await run([*words, "--timeout", "200s"], deadline_seconds=TESTED_WITHIN, check=False)
         said[service] = f"{done.stdout}\n{done.tail if done.status else ''}"
 
     async with anyio.create_task_group() as group:
