@@ -99,6 +99,13 @@ async def test_a_new_cluster_is_ours_and_runs(rig: Rig) -> None:
     assert rig.cluster.kubeconfig.exists()
 
 
+async def test_what_is_sent_to_a_service_never_leaves_for_the_hosts_gateway(rig: Rig) -> None:
+    await rig.create()
+    rules = [call[5:] for call in rig.engine.called("exec", NODE, "iptables", "-w", "-A")]
+    refused = ("-p", "tcp", "-d", "10.96.0.0/16", "-j", "REJECT", "--reject-with", "tcp-reset")
+    assert rules == [("OUTPUT", *refused), ("FORWARD", *refused)]
+
+
 async def test_a_cluster_of_somebody_else_is_refused_and_left(rig: Rig) -> None:
     rig.engine.put(NODE, container_json("kindest/node:v1.34.0", number="theirs"))
     for ask in (rig.cluster.owned, rig.cluster.delete):

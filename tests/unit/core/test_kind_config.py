@@ -28,7 +28,7 @@ def test_a_cluster_of_upstream_parts_keeps_its_own_network() -> None:
     found = config()
     assert (found["kind"], found["apiVersion"]) == ("Cluster", "kind.x-k8s.io/v1alpha4")
     assert found["nodes"] == [{"role": "control-plane"}]
-    assert found["networking"] == {"apiServerAddress": "127.0.0.1"}
+    assert found["networking"] == {"apiServerAddress": "127.0.0.1", "serviceSubnet": "10.96.0.0/16"}
     assert "featureGates" not in found
     assert "dns" not in kubeadm(found)
 

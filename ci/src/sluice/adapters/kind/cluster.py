@@ -10,6 +10,7 @@ import anyio
 import httpx
 
 from sluice.adapters.docker.engine import Engine
+from sluice.adapters.kind.config import SERVICE_SUBNET
 from sluice.adapters.process import run
 from sluice.adapters.waiting import until
 from sluice.errors import ClusterError, CommandFailed
@@ -78,6 +79,7 @@ class KindCluster:
                 self.kubeconfig.write_text(text)
             found = await self._engine.container(self.node)
             self._write_mark(str(found["Id"]) if found else None, node_image)
+            await self._keep_service_addresses_inside()
             await until(
                 self._node_not_ready,
                 deadline_seconds=_READY_SECONDS,
@@ -137,6 +139,17 @@ class KindCluster:
             on_line=lambda line: on_line(line.strip()),
             what="kind create cluster",
         )
+
+    async def _keep_service_addresses_inside(self) -> None:
+        """Refuse what goes to a service's address and was not sent on to a pod.
+
+        kube-proxy writes its tables one after another: between them a service without pods is nobody's, and the packet
+        leaves for the host's gateway. Where a proxy answers there in everybody's name, the API server keeps that
+        connection, and the aggregated API that it takes it for is away for good.
+        """
+        refuse = ("-p", "tcp", "-d", SERVICE_SUBNET, "-j", "REJECT", "--reject-with", "tcp-reset")
+        for chain in ("OUTPUT", "FORWARD"):
+            await self._engine.docker("exec", self.node, "iptables", "-w", "-A", chain, *refuse, log=self._log)
 
     async def _keep_node_logs(self) -> None:
         await self._engine.docker(

@@ -2,6 +2,8 @@
 
 import yaml
 
+SERVICE_SUBNET = "10.96.0.0/16"  # kind's own default
+
 
 def kind_config(
     *,
@@ -22,7 +24,7 @@ def kind_config(
         # A changed Secret reaches a running pod at the kubelet's next look: Prometheus' scrape configuration is one.
         {"kind": "KubeletConfiguration", "syncFrequency": "10s"},
     ]
-    networking: dict[str, object] = {"apiServerAddress": api_address}
+    networking: dict[str, object] = {"apiServerAddress": api_address, "serviceSubnet": SERVICE_SUBNET}
     if from_source:
         kubeadm[0]["dns"] = {"imageRepository": "registry.k8s.io/coredns", "imageTag": f"v{coredns_version}"}
         networking |= {"disableDefaultCNI": True, "podSubnet": "10.244.0.0/16"}
