@@ -41,6 +41,11 @@ async def test_a_request_that_is_under_way_when_its_pod_is_told_to_go_is_answere
 
 async def test_a_service_is_ready_only_while_its_database_answers(clients: Clients, kube: Kube) -> None:
     pods = {service: await kube.one_pod(service) for service in clients.proxies}
+    for service, pod in list(pods.items()):
+        checks = (await of_pod(kube, pod).get("/readyz")).json()["checks"]
+        if "database" not in checks:  # it has none
+            del pods[service]
+    assert "backend" in pods
 
     async def all_say(status: int) -> None:
         for service, pod in pods.items():
