@@ -61,7 +61,7 @@ class DeadlineSettings(_Table):
     images: Seconds = 900
     cluster: Seconds = 420
     charts: Seconds = 240
-    suites: Seconds = 1500
+    suites: Seconds = 2400
     evidence: Seconds = 120
 
 
