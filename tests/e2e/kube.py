@@ -1,11 +1,12 @@
 """What the suites ask of the API server itself: secrets, pods, deletions, evictions, commands in containers."""
 
 import base64
-from collections.abc import Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import anyio
 import httpx
 from tests.e2e.sockets import Ran, Running, Sockets
 
@@ -52,10 +53,20 @@ class Kube:
         """A service's Deployment."""
         return await self.get(f"apis/apps/v1/namespaces/{self.namespace}/deployments/{service}")
 
-    async def scale(self, service: str, replicas: int) -> None:
-        """Set a Deployment's number of pods."""
-        path = f"apis/apps/v1/namespaces/{self.namespace}/deployments/{service}/scale"
+    async def scale(self, name: str, replicas: int, *, kind: str = "deployments") -> None:
+        """Set the number of pods of a Deployment, or of another kind that has one."""
+        path = f"apis/apps/v1/namespaces/{self.namespace}/{kind}/{name}/scale"
         await self.patch(path, {"spec": {"replicas": replicas}})
+
+    @asynccontextmanager
+    async def without(self, statefulset: str) -> AsyncIterator[None]:
+        """Take the pod of a StatefulSet away for the time of the block; whatever ends that, it is asked for again."""
+        await self.scale(statefulset, 0, kind="statefulsets")
+        try:
+            yield
+        finally:
+            with anyio.CancelScope(shield=True):
+                await self.scale(statefulset, 1, kind="statefulsets")
 
     async def patch(self, path: str, change: dict[str, Any]) -> None:
         """Change an object by its path below the API server, by a merge patch (RFC 7386)."""

@@ -15,6 +15,7 @@ from tests.e2e.users import Signer
 from sluice.adapters.kubernetes.service_proxy import ServiceProxy
 from sluice.adapters.prometheus.client import PrometheusMetrics
 from sluice.errors import SluiceError
+from sluice.steps.run_suites import SuiteContext
 
 T = TypeVar("T")
 
@@ -46,6 +47,13 @@ async def eventually(check: Callable[[], Awaitable[T]], *, within: float, every:
                 cause = f"{type(error).__name__}: {error}"
             await anyio.sleep(every)
     raise AssertionError(f"not within {within:g} s; last cause: {cause}")
+
+
+def helm(context: SuiteContext, *words: str) -> list[str]:
+    """A command of Helm's about the services' releases."""
+    access = ["--namespace", context.namespace, "--kubeconfig", context.kubeconfig]
+    access += ["--kube-context", context.kube_context] if context.kube_context else []
+    return [context.helm, *words, *access]
 
 
 def asked_for(request: pytest.FixtureRequest, parameter: str) -> set[Any]:

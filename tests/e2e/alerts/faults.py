@@ -182,21 +182,16 @@ def broker_stopped(kube: Kube) -> Fault:
     """There is no broker, for as long as it takes to be told so."""
     path = f"apis/apps/v1/namespaces/{kube.namespace}/statefulsets/kafka"
 
-    async def scale(replicas: int) -> None:
-        await kube.patch(f"{path}/scale", {"spec": {"replicas": replicas}})
+    async def back() -> None:
+        assert (await kube.get(path))["status"].get("readyReplicas", 0) == 1, "kafka is not ready"
 
     @asynccontextmanager
     async def fault() -> AsyncIterator[None]:
-        await scale(0)
         try:
-            yield
+            async with kube.without("kafka"):
+                yield
         finally:
             with anyio.CancelScope(shield=True):
-                await scale(1)
-
-                async def back() -> None:
-                    assert (await kube.get(path))["status"].get("readyReplicas", 0) == 1, "kafka is not ready"
-
                 await eventually(back, within=BROKER_BACK_WITHIN)
 
     return fault

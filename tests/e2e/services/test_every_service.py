@@ -20,6 +20,7 @@ from tests.e2e.support import (
     Clients,
     asked_for,
     eventually,
+    helm,
     problem,
     shown,
 )
@@ -41,7 +42,7 @@ COMMON_METRICS = {
     "process_resident_memory_bytes": "gauge",
 }
 SIDECAR_PORT = "dapr-metrics"
-# The chart gives its pod 60 s.
+# The chart gives its pod 180 s.
 TESTED_WITHIN = 240.0
 
 
@@ -151,9 +152,8 @@ async def helm_tests(request: pytest.FixtureRequest, context: SuiteContext) -> d
     services = {str(one) for one in asked_for(request, "service")} or set(context.services)
 
     async def one(service: str) -> None:
-        words = [context.helm, "test", service, "--namespace", context.namespace, "--kubeconfig", context.kubeconfig]
-        words += ["--kube-context", context.kube_context] if context.kube_context else []
-        done = await run([*words, "--timeout", "200s"], deadline_seconds=TESTED_WITHIN, check=False)
+        words = helm(context, "test", service, "--timeout", "200s")
+        done = await run(words, deadline_seconds=TESTED_WITHIN, check=False)
         said[service] = f"{done.stdout}\n{done.tail if done.status else ''}"
 
     async with anyio.create_task_group() as group:

@@ -53,7 +53,7 @@ async def test_a_service_is_ready_only_while_its_database_answers(clients: Clien
             assert answer.status_code == status, f"{service} answers {answer.status_code} {answer.text[:200]}"
 
     await all_say(200)
-    async with no_database(kube):
+    async with kube.without("postgresql"):
         await eventually(partial(all_say, 503), within=AWAY_WITHIN)
     await eventually(partial(all_say, 200), within=BACK_WITHIN)
 
@@ -78,17 +78,6 @@ async def one_pod_more(kube: Kube, service: str) -> AsyncIterator[str]:
         yield await eventually(more, within=BACK_WITHIN)
     finally:
         await kube.patch(path, {"spec": {"minReplicas": least}})
-
-
-@asynccontextmanager
-async def no_database(kube: Kube) -> AsyncIterator[None]:
-    """Take the database away for the time of the block."""
-    path = f"apis/apps/v1/namespaces/{kube.namespace}/statefulsets/postgresql/scale"
-    await kube.patch(path, {"spec": {"replicas": 0}})
-    try:
-        yield
-    finally:
-        await kube.patch(path, {"spec": {"replicas": 1}})
 
 
 def of_pod(kube: Kube, pod: str) -> ServiceProxy:

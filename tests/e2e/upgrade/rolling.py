@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.e2e.kube import Kube, is_ready
-from tests.e2e.support import eventually
+from tests.e2e.support import eventually, helm
 
 from sluice.adapters.helm.charts import Helm
 from sluice.adapters.process import run
@@ -72,8 +72,6 @@ class Releases:
         return list((await self.kube.get(path, labelSelector=f"app.kubernetes.io/name={service}"))["items"])
 
     async def _helm(self, *words: str) -> str:
-        access = ["--namespace", self.context.namespace, "--kubeconfig", self.context.kubeconfig]
-        access += ["--kube-context", self.context.kube_context] if self.context.kube_context else []
-        done = await run([self.context.helm, *words, *access], deadline_seconds=_HELM_SECONDS)
+        done = await run(helm(self.context, *words), deadline_seconds=_HELM_SECONDS)
         assert done.stdout.strip(), f"helm {' '.join(words)} said nothing: {done.tail}"
         return done.stdout
