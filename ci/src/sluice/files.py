@@ -1,9 +1,11 @@
 """Writing files so that a kill or a full disk leaves them whole or as they were."""
 
+import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -43,6 +45,25 @@ def whole_lines(path: Path) -> Iterable[str]:
     except OSError:
         return ()
     return text.split("\n")[:-1]
+
+
+def json_lines(path: Path) -> Iterator[dict[str, Any]]:
+    """The objects of a file with one in a line; none where there is no file. What is no object is left out."""
+    for line in whole_lines(path):
+        with suppress(ValueError):
+            value = json.loads(line)
+            if isinstance(value, dict):
+                yield value
+
+
+def tail(path: Path, size: int) -> str:
+    """The last `size` bytes of a text file; an empty text where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - size))
+            return file.read().decode(errors="replace")
+    except OSError:
+        return ""
 
 
 class Reserve:

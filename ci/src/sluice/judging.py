@@ -19,6 +19,7 @@ from sluice.dashboards import DashboardData, load_dashboards
 from sluice.domain import Cluster, Component, Evidence, Images, Source, SuiteResults, Verdict, dump, load
 from sluice.errors import EvidenceError, SluiceError
 from sluice.evidence_folder import EvidenceFolder
+from sluice.files import tail
 from sluice.masking import masker
 from sluice.policy import Policy
 from sluice.rebuild import RUN_FILE, RunRecord, reports, results_so_far
@@ -250,7 +251,7 @@ class Judge:
             record(self._run.folder.parents[1], evidence, verdict, keep=self._policy.baselines.keep)
         except OSError as error:
             self._run.progress.update("report", f"what passed is not kept to compare with: {error.strerror}")
-        texts = {name: _tail(self._run.folder / name) for name in evidence.files if name.endswith(_SHOWN)}
+        texts = {name: tail(self._run.folder / name, _SHOWN_BYTES) for name in evidence.files if name.endswith(_SHOWN)}
         shown = page.render(evidence, verdict, texts, dashboards=list(self._boards()), mask=masker(self._secrets()))
         self._run.write(self._run.folder / "report.html", shown.encode())
         self._evidence.finish()
@@ -260,13 +261,3 @@ class Judge:
         for path in sorted((self._run.folder / _DASHBOARDS).glob("*.json")):
             with suppress(EvidenceError):
                 yield load(DashboardData, path)
-
-
-def _tail(path: Path) -> str:
-    """The end of a text file, for the report; an empty text where it cannot be read."""
-    try:
-        with path.open("rb") as file:
-            file.seek(max(0, path.stat().st_size - _SHOWN_BYTES))
-            return file.read().decode(errors="replace")
-    except OSError:
-        return ""

@@ -1,18 +1,16 @@
 """What a run that was killed had got to, read from the files that it wrote as it went."""
 
-import json
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
 from sluice.domain import Cluster, Component, Images, Source, StepTiming, SuiteResults, load
 from sluice.errors import EvidenceError
-from sluice.files import whole_lines
+from sluice.files import json_lines, tail, whole_lines
 from sluice.run import STEPS
 from sluice.steps.run_suites import results_of
 
@@ -79,7 +77,7 @@ def _steps(folder: Path, ended: float) -> tuple[tuple[StepTiming, ...], tuple[st
     """The steps in the order in which they ended, and those that did not."""
     begun: dict[str, float] = {}
     timings: list[StepTiming] = []
-    for event in _events(folder / STEPS):
+    for event in json_lines(folder / STEPS):
         with suppress(KeyError, TypeError, ValidationError):
             if event["event"] == "begun":
                 begun[str(event["name"])] = float(event["started"])
@@ -113,7 +111,7 @@ def reports(folder: Path) -> dict[str, str]:
     """All that pytest said of each test that did not pass, by the test's id."""
     found: dict[str, str] = {}
     for path in sorted(folder.glob("suites*.jsonl")):
-        for event in _events(path):
+        for event in json_lines(path):
             if event.get("event") == "finished" and event.get("report"):
                 found.setdefault(str(event.get("test")), str(event["report"]))
     return found
@@ -121,13 +119,8 @@ def reports(folder: Path) -> dict[str, str]:
 
 def _tail(record: Path) -> str:
     """The last lines that the suites of a record printed."""
-    log = record.with_suffix(".log")
-    try:
-        with log.open("rb") as file:
-            file.seek(max(0, log.stat().st_size - _TAIL_BYTES), os.SEEK_SET)
-            return "\n".join(file.read().decode(errors="replace").splitlines()[-_TAIL_LINES:])
-    except OSError:
-        return ""
+    said = tail(record.with_suffix(".log"), _TAIL_BYTES)
+    return "\n".join(said.splitlines()[-_TAIL_LINES:])
 
 
 def _step(kind: type[T], folder: Path, name: str) -> T | None:
@@ -143,11 +136,3 @@ def _read_lines(kind: type[T], path: Path) -> Iterator[T]:
     for line in whole_lines(path):
         with suppress(ValidationError):
             yield adapter.validate_json(line)
-
-
-def _events(path: Path) -> Iterator[dict[str, Any]]:
-    for line in whole_lines(path):
-        with suppress(ValueError):
-            value = json.loads(line)
-            if isinstance(value, dict):
-                yield value

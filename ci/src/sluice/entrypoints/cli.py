@@ -14,7 +14,7 @@ from sluice.domain import Evidence, Verdict, load
 from sluice.entrypoints import dagger_run
 from sluice.entrypoints.compare_command import compare_runs
 from sluice.entrypoints.conclusion import conclusion
-from sluice.entrypoints.console import Mode, err, finish, home, out, root, settings_of, shown
+from sluice.entrypoints.console import Mode, err, finish, home, out, root, say_end, settings_of, shown
 from sluice.entrypoints.evidence_command import evidence
 from sluice.entrypoints.gate_command import gate
 from sluice.entrypoints.schemas_command import schemas
@@ -85,11 +85,8 @@ def e2e(
         found, verdict = load(Evidence, folder / "evidence.json"), load(Verdict, folder / "verdict.json")
         for table in (components_table(found), steps_table(found), verdict_table(verdict)):
             out.print(table)
-        for failure in found.failures:
-            err.print(f"\n✗ {failure}", markup=False, highlight=False)
         concluded = conclusion(load_policy(root() / "release" / "policy.toml").required_suites, found, verdict)
-        out.print(f"\n{concluded.text}", highlight=False)
-        out.print(f"evidence: {shown(folder)}   report: {shown(folder / 'report.html')}", highlight=False)
+        say_end(folder, found.failures, concluded.text)
         if options.keep and line is _line_here:
             out.print(f"the cluster is kept: kubectl --kubeconfig {kubeconfig(settings)} get pods -A", highlight=False)
         return concluded.exit_status

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sluice.domain import Evidence, Verdict
+from sluice.report.terminal import verdict_line
 
 _WHOLE = "./nox -s e2e"
 
@@ -24,7 +25,7 @@ def conclusion(required: Sequence[str], evidence: Evidence, verdict: Verdict) ->
     """
     if set(required) <= set(evidence.suites) and not evidence.partial:
         status = 1 if verdict.level == "fail" else 0
-        return Conclusion(f"{verdict.level.upper()}  score {verdict.score:.0f} of 100", status)
+        return Conclusion(verdict_line(verdict), status)
     ran = [test for test in evidence.tests if test.outcome != "skipped"]
     bad = sum(test.outcome != "passed" for test in ran)
     suites = len({test.suite for test in ran})

@@ -1,7 +1,7 @@
 """What every command has: where it writes, its settings, and one place in which errors are told without a traceback."""
 
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Literal, NoReturn
 
@@ -70,6 +70,14 @@ def finish(work: Callable[[], Awaitable[int]]) -> NoReturn:
 def _show(errors: list[SluiceError]) -> None:
     for error in errors:
         err.print(f"\n✗ {error}", markup=False, highlight=False)
+
+
+def say_end(folder: Path, failures: Sequence[str], line: str) -> None:
+    """The end of a run: what broke it, what it comes to, and where to read on."""
+    for failure in failures:
+        err.print(f"\n✗ {failure}", markup=False, highlight=False)
+    out.print(f"\n{line}", highlight=False)
+    out.print(f"evidence: {shown(folder)}   report: {shown(folder / 'report.html')}", highlight=False)
 
 
 def shown(path: Path) -> str:

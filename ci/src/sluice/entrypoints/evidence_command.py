@@ -14,14 +14,14 @@ from sluice.adapters.kubernetes.workloads import ApiWorkloads
 from sluice.adapters.progress import shown_progress
 from sluice.bootstrap import kubeconfig
 from sluice.domain import Evidence, Verdict, load
-from sluice.entrypoints.console import err, finish, home, out, root, settings_of, shown
+from sluice.entrypoints.console import err, finish, home, out, root, say_end, settings_of, shown
 from sluice.errors import EvidenceError, SluiceError, in_a_line
 from sluice.judging import Judge
 from sluice.pipeline import SoFar, conclude
 from sluice.policy import Policy, load_policy
 from sluice.rebuild import RUN_FILE, Remains, rebuild
 from sluice.releases import load_standing
-from sluice.report.terminal import steps_table, verdict_table
+from sluice.report.terminal import steps_table, verdict_line, verdict_table
 from sluice.run import Run
 from sluice.settings import Settings
 from sluice.steps.evaluate_gate import evaluate_gate
@@ -67,10 +67,7 @@ def evidence(
             found, verdict = await _finish(opened, settings)
         out.print(steps_table(found))
         out.print(verdict_table(verdict))
-        for failure in found.failures:
-            err.print(f"\n✗ {failure}", markup=False, highlight=False)
-        out.print(f"\n{verdict.level.upper()}  score {verdict.score:.0f} of 100", highlight=False)
-        out.print(f"evidence: {shown(folder)}   report: {shown(folder / 'report.html')}", highlight=False)
+        say_end(folder, found.failures, verdict_line(verdict))
         return 1 if verdict.level == "fail" else 0
 
     finish(work)

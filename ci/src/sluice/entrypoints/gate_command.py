@@ -9,10 +9,11 @@ import typer
 
 from sluice.domain import Evidence, dump, load
 from sluice.entrypoints.console import finish, out, shown
-from sluice.policy import Policy, load_overrides, load_policy
+from sluice.files import write_atomically
+from sluice.policy import load_overrides, load_policy
 from sluice.releases import POLICY_COPY
 from sluice.report.explain import explained
-from sluice.report.terminal import verdict_table
+from sluice.report.terminal import verdict_line, verdict_table
 from sluice.steps.evaluate_gate import evaluate_gate
 
 _TREE_POLICY = Path("release/policy.toml")
@@ -50,22 +51,22 @@ def gate(
             found = replace(found, overrides=load_overrides(overrides, asked.objectives, now=time.time()))
         verdict = evaluate_gate(asked, found)
         if not dry_run:
-            _write(evidence, chosen, asked, found if overrides else None)
-            (evidence / "verdict.json").write_bytes(dump(verdict))
+            _write(evidence, chosen, found if overrides else None)
+            write_atomically(evidence / "verdict.json", dump(verdict))
         if explain:
             out.print(explained(asked, found, verdict))
         out.print(verdict_table(verdict))
         written = "nothing written" if dry_run else f"verdict: {shown(evidence / 'verdict.json')}"
         out.print(f"\njudged by {shown(chosen)}; {written}", highlight=False)
-        out.print(f"{verdict.level.upper()}  score {verdict.score:.0f} of 100", highlight=False)
+        out.print(verdict_line(verdict), highlight=False)
         return 1 if verdict.level == "fail" else 0
 
     finish(work)
 
 
-def _write(folder: Path, chosen: Path, policy: Policy, evidence: Evidence | None) -> None:
+def _write(folder: Path, chosen: Path, evidence: Evidence | None) -> None:
     """Put beside the verdict what it was computed from, where that is not there yet."""
     if evidence:
-        (folder / "evidence.json").write_bytes(dump(evidence))
+        write_atomically(folder / "evidence.json", dump(evidence))
     if chosen.resolve() != (folder / POLICY_COPY).resolve():
-        (folder / POLICY_COPY).write_bytes(chosen.read_bytes())
+        write_atomically(folder / POLICY_COPY, chosen.read_bytes())

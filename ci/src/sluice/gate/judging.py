@@ -127,9 +127,8 @@ def _level(objective: Objective, value: float, basis: Basis | None) -> tuple[Lev
 def _missed(criterion: Criterion, value: float, basis: Basis | None) -> list[str]:
     """The parts of a criterion that a value does not meet."""
     missed = [] if criterion.holds(value) else [str(criterion)]
-    absolute = Criterion(criterion.operator, criterion.bound)
     limit = criterion.limit(**_ends(basis))
-    if limit is not None and not Criterion(absolute.operator, limit).holds(value):
+    if limit is not None and not Criterion(criterion.operator, limit).holds(value):
         missed.append(_relation(criterion, basis))
     return missed
 

@@ -87,7 +87,7 @@ def objectives(verdict: Verdict, message_chars: int) -> Table:
 
 def _criterion(level: str, absolute: str, relative: str, result: ObjectiveResult) -> str:
     told = f"{level} {words.criterion(absolute, result.unit)}"
-    return f"{told} and {relative.replace('<=', '≤').replace('>=', '≥')}" if relative else told
+    return f"{told} and {words.change(relative)}" if relative else told
 
 
 def _baseline(result: ObjectiveResult) -> Cell:

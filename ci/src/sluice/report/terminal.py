@@ -47,13 +47,13 @@ def verdict_table(verdict: Verdict) -> RenderableType:
     return Group(table, *below) if below else table
 
 
+def verdict_line(verdict: Verdict) -> str:
+    """The verdict in a line: `PASS  score 100 of 100`."""
+    return f"{verdict.level.upper()}  score {verdict.score:.0f} of 100"
+
+
 def _criteria(absolute: str, relative: str, unit: str) -> str:
-    return words.criterion(absolute, unit) + (f"\nand {_signed(relative)}" if relative else "")
-
-
-def _signed(relative: str) -> str:
-    """`<= +10 %` with the sign that print has for it."""
-    return relative.replace("<=", "≤").replace(">=", "≥")
+    return words.criterion(absolute, unit) + (f"\nand {words.change(relative)}" if relative else "")
 
 
 def steps_table(steps: Evidence | Sequence[StepTiming]) -> RenderableType:

@@ -42,6 +42,12 @@ def criterion(text: str, unit: str) -> str:
     return f"{_SIGNS.get(operator, operator)} {shown}"
 
 
+def change(text: str) -> str:
+    """A change against passed releases, `<= +10 %`, with the sign that print has for it."""
+    operator, _, percent = text.partition(" ")
+    return f"{_SIGNS.get(operator, operator)} {percent}"
+
+
 def bound(text: str) -> float | None:
     """The number of a criterion; None where it has none."""
     try:

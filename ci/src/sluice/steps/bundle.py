@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sluice.errors import SluiceError
+from sluice.errors import in_a_line
 from sluice.files import write_atomically
 
 FOLDER = "failure"
@@ -64,8 +64,7 @@ def _fitting(text: str, limit: int, *, keep_end: bool) -> tuple[str, int]:
 
 def cause(error: Exception) -> str:
     """What failed and what was seen, in one line."""
-    text = f"{error.failed}: {error.seen}" if isinstance(error, SluiceError) else f"{type(error).__name__}: {error}"
-    return text.partition("\n")[0]
+    return in_a_line(error).partition("\n")[0]
 
 
 def moment(at: float) -> str:

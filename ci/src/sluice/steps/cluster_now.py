@@ -33,7 +33,7 @@ class ClusterNow:
         self.pods = await self._asked("pods", cluster.pods(), ())
         self.events = await self._asked("events", cluster.events(), ())
         self.sidecars = await self._asked("sidecars", cluster.sidecars(self._namespace), ())
-        for pod in [pod for pod in self.pods if not well(pod)][:_DESCRIBED]:
+        for pod in self.unwell[:_DESCRIBED]:
             name = f"{pod.namespace}/{pod.name}"
             self.described[name] = await self._asked(name, cluster.describe(pod.namespace, pod.name), "")
 

@@ -103,7 +103,7 @@ def alert_lines(series: Sequence[Series], *, step: float, first: str = "") -> li
                 spans[-1][1] = at
             else:
                 spans.append([at, at])
-        times = "; ".join(f"{_clock(first)} to {_clock(last)}" for first, last in spans)
+        times = "; ".join(f"{_clock(begun)} to {_clock(over)}" for begun, over in spans)
         told = ", ".join(f"{key}={value}" for key, value in sorted(labels.items()))
         found.append((state != "firing", labels.get("namespace") != first, f"{state:<8} {name}  {times}  {told}"))
     return [line for *_, line in sorted(found)]

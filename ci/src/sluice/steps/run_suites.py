@@ -16,7 +16,7 @@ from sluice.domain import Attempt, SuiteResults, TestResult, dump
 from sluice.steps.suite_junit import join_reports
 from sluice.steps.suite_lanes import CONTEXT_VARIABLE, JUNIT, LOGS, Running, events_of
 from sluice.steps.suite_plan import ALL, ONCE, SUITES_FOLDER, Selection, Test, phases, read_times, selected, suite_of
-from sluice.steps.suite_process import reason_of
+from sluice.steps.suite_process import reason_of, unended
 
 __all__ = ["CONTEXT_VARIABLE", "ServiceAddress", "SuiteContext", "results_of", "run_suites"]
 
@@ -169,14 +169,13 @@ def results_of(record: Path, suites: Sequence[str], reason: str, tail: str, ende
     for test in dict.fromkeys([*collected, *started]):
         end = finished.get(test)
         at = started.get(test, ended)
-        said = f"it was running when {reason}\n{tail}" if test in started else f"it did not run: {reason}"
         yield TestResult(
             id=test,
             suite=suite_of(test),
             outcome=end["outcome"] if end else "error",
             started=at,
             seconds=end["seconds"] if end else round(ended - at, 3),
-            message=end["message"] if end else said,
+            message=end["message"] if end else unended(test in started, reason, tail),
             request_ids=tuple(requests.get(test, ())),
             trace_ids=tuple(dict.fromkeys(traces.get(test, ()))),
         )

@@ -21,19 +21,24 @@ def join_reports(folder: Path, name: str, tests: Sequence[TestResult]) -> None:
             (case.get("classname", ""), case.get("name", "")) for one in suites for case in one.iter("testcase")
         }
         part.unlink()
-    missing = [test for test in tests if _place(test) not in reported]
+    missing = [test for test in tests if case_of(test.id) not in reported]
     if missing or not len(root):
         root.append(_suite_of(missing))
     (folder / name).write_bytes(ET.tostring(root, encoding="utf-8", xml_declaration=True))
 
 
-def _place(test: TestResult) -> tuple[str, str]:
-    """Class name and name of a test, as pytest writes them."""
-    path, _, name = test.id.partition("::")
-    classes = name.partition("[")[0].split("::")[:-1]
-    return ".".join([path.removesuffix(".py").replace("/", "."), *classes]), name.removeprefix(
-        "::".join([*classes, ""])
-    )
+def case_of(test: str) -> tuple[str, str]:
+    """The class name and the name under which JUnit has a test: what pytest makes of an id."""
+    path, _, rest = test.partition("::")
+    *classes, name = _parts(rest)
+    return ".".join([path.removesuffix(".py").replace("/", "."), *classes]), name or path
+
+
+def _parts(rest: str) -> list[str]:
+    """Classes and the test of an id; a parameter may hold `::` itself."""
+    head, bracket, parameter = rest.partition("[")
+    *classes, name = head.split("::")
+    return [*classes, name + bracket + parameter]
 
 
 def _suite_of(tests: Sequence[TestResult]) -> ET.Element:
@@ -42,8 +47,8 @@ def _suite_of(tests: Sequence[TestResult]) -> ET.Element:
         attribute = {"failed": "failures", "error": "errors"}.get(name, name)
         suite.set(attribute, str(sum(test.outcome == name for test in tests)))
     for test in tests:
-        classname, name = _place(test)
-        case = ET.SubElement(suite, "testcase", classname=classname, name=name or test.id, time=f"{test.seconds:.3f}")
+        classname, name = case_of(test.id)
+        case = ET.SubElement(suite, "testcase", classname=classname, name=name, time=f"{test.seconds:.3f}")
         if test.outcome != "passed":
             tag = {"failed": "failure"}.get(test.outcome, test.outcome)
             # XML has no way to write most control characters.

@@ -5,13 +5,13 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import sluice
+from sluice.files import json_lines
 from sluice.steps.suite_plan import SUITES_FOLDER, Test, file_of
-from sluice.steps.suite_process import reason_of, run_pytest
+from sluice.steps.suite_process import reason_of, run_pytest, unended
 from sluice.suite_recorder import RESULTS_VARIABLE
 
 CONTEXT_VARIABLE = "SLUICE_E2E_CONTEXT"
@@ -67,7 +67,7 @@ class Running:
         with self._record.open("a", encoding="utf-8") as file:
             for test in tests:
                 if test not in finished:
-                    said = f"it was running when {reason}\n{tail}" if test in at else f"it did not run: {reason}"
+                    said = unended(test in at, reason, tail)
                     end = {"seconds": round(now - at.get(test, now), 3), "outcome": "error", "message": said}
                     file.write(json.dumps({"event": "finished", "test": test, "unfinished": True, **end}) + "\n")
 
@@ -114,10 +114,4 @@ def _environment(context_file: Path, record: Path) -> dict[str, str]:
 
 def events_of(record: Path) -> Iterator[dict[str, Any]]:
     """The events that the recorder wrote so far."""
-    if not record.exists():
-        return
-    for line in record.read_text(encoding="utf-8").splitlines():
-        with suppress(ValueError):  # the last line may be cut where the process died
-            event = json.loads(line)
-            if isinstance(event, dict) and "event" in event:
-                yield event
+    return (event for event in json_lines(record) if "event" in event)

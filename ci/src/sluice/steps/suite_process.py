@@ -73,6 +73,11 @@ def reason_of(status: int, deadline_seconds: float) -> str:
     return f"the suites' process ended with exit status {status}"
 
 
+def unended(begun: bool, reason: str, tail: str) -> str:
+    """What is said of a test without an end; `tail` is what its process said last."""
+    return f"it was running when {reason}\n{tail}" if begun else f"it did not run: {reason}"
+
+
 async def _read_lines(process: Process, seen: Callable[[str], None]) -> None:
     assert process.stdout
     rest = ""

@@ -13,6 +13,7 @@ from sluice.files import write_atomically
 from sluice.masking import Mask, masked_json
 from sluice.steps.bundle import CUT_FILE, FOLDER
 from sluice.steps.bundle_readme import replay
+from sluice.steps.suite_junit import case_of
 
 # Of the run's own: masked where they are made, or not there yet.
 OWN_FILES = ("evidence.json", "verdict.json", "report.html")
@@ -136,7 +137,7 @@ def _junit(text: str, mask: Mask, tests: Sequence[TestResult], run_id: str) -> s
         element.text = mask(element.text) if element.text else element.text
         for key, value in element.attrib.items():
             element.attrib[key] = mask(value)
-    failed = {_case(test.id): test for test in tests if test.outcome in ("failed", "error")}
+    failed = {case_of(test.id): test for test in tests if test.outcome in ("failed", "error")}
     for case in root.iter("testcase"):
         test = failed.get((case.get("classname", ""), case.get("name", "")))
         if test and not case.findall("properties/property[@name='replay']"):
@@ -161,20 +162,6 @@ def _annotate(case: ET.Element, test: TestResult, run_id: str) -> None:
         output = ET.SubElement(case, "system-out")
     bundle = f"\nwhat was gathered: {test.bundle}/README.txt" if test.bundle else ""
     output.text = f"{output.text or ''}\nrun it again: {suite}\nalone: {alone}{bundle}\n"
-
-
-def _case(test: str) -> tuple[str, str]:
-    """The class name and the name under which JUnit has a test: what pytest makes of an id."""
-    path, _, rest = test.partition("::")
-    *classes, name = _parts(rest)
-    return ".".join([path.removesuffix(".py").replace("/", "."), *classes]), name or path
-
-
-def _parts(rest: str) -> list[str]:
-    """Classes and the test of an id; a parameter may hold `::` itself."""
-    head, bracket, parameter = rest.partition("[")
-    *classes, name = head.split("::")
-    return [*classes, name + bracket + parameter]
 
 
 def _files(run: Path) -> Iterator[Path]:

@@ -99,6 +99,8 @@ class Helm:
         value_files: Sequence[Path] = (),
     ) -> ChartRelease | None:
         """The release, where `install` would leave it as it is."""
+        if not self._keep_current:
+            return None
         folder, given = self._laid_out(release, chart, values)
         description = _described(folder, [*value_files, given])
         return await self._deployed(release, namespace, description, self._logs / f"helm-{release}.log")

@@ -100,9 +100,9 @@ class ApiWorkloads:
         items = await self._list("api/v1", namespace, "secrets", "")
         return tuple(value for item in items if item.get("type") == "Opaque" for value in objects.secret_values(item))
 
-    async def _get(self, path: str, what: str) -> dict[str, Any]:
+    async def _get(self, path: str, what: str, **params: str) -> dict[str, Any]:
         try:
-            response = await self._client.get(path)
+            response = await self._client.get(path, params=params)
         except httpx.HTTPError as error:
             raise unreachable(self._client, what, error) from error
         if response.is_error:
@@ -116,13 +116,7 @@ class ApiWorkloads:
         params = {"limit": _PAGE} | ({"labelSelector": selector} if selector else {})
         items: list[dict[str, Any]] = []
         while True:
-            try:
-                response = await self._client.get(path, params=params)
-            except httpx.HTTPError as error:
-                raise unreachable(self._client, what, error) from error
-            if response.is_error:
-                raise refused(response, what)
-            body = response.json()
+            body = await self._get(path, what, **params)
             items += body.get("items") or []
             rest = body.get("metadata", {}).get("continue")
             if not rest:
