@@ -80,6 +80,26 @@ def cases_of(stem: str, text: str) -> Iterator[Case]:
             yield Case(stem, case["alertname"], bool(case.get("exp_alerts")))
 
 
+def seen_twice(path: Path) -> dict[str, Any]:
+    """A promtool test in which every target has been there twice, under two addresses, and its cases with it."""
+    written: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    written["rule_files"] = [str((path.parent / name).resolve()) for name in written["rule_files"]]
+    for test in written["tests"]:
+        test["input_series"] = [
+            {"series": elsewhere(one["series"], instance), "values": one["values"]}
+            for one in test.get("input_series", ())
+            for instance in ("before", "after")
+            if ":" not in one["series"].partition("{")[0] or instance == "after"  # a rule's own result is there once
+        ]
+    return written
+
+
+def elsewhere(series: str, instance: str) -> str:
+    """A series of the text format with this label `instance`, in place of its own if it has one."""
+    name, _, labels = re.sub(r',?\s*instance="[^"]*"', "", series).rstrip("} ").partition("{")
+    return f'{name}{{instance="{instance}"{"," if labels.strip(", ") else ""}{labels.strip(", ")}}}'
+
+
 def lacking(alert: Alert, cases: list[Case], runbook: str, uids: Set[str]) -> list[str]:
     """What an alert lacks: cases, labels, annotations, sections of its runbook; `uids` are the known dashboards."""
     own = [case.fires for case in cases if case.alert == alert.name]

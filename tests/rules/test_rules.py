@@ -16,6 +16,7 @@ from .catalog import (
     log_rule_files,
     rule_files,
     runbook_of,
+    seen_twice,
     unannotated,
     unexplained,
     unlabelled,
@@ -26,6 +27,7 @@ from .promtool import promtool
 ALERTS = [alert for path in rule_files() for alert in alerts_of(path.stem, path.read_text(encoding="utf-8"))]
 LOG_ALERTS = [alert for path in log_rule_files() for alert in alerts_of(path.stem, path.read_text(encoding="utf-8"))]
 CASES = [case for path in promtool_tests() for case in cases_of(path.stem, path.read_text(encoding="utf-8"))]
+NOT_EVALUATED = "err: "  # promtool's word for a rule that could not be evaluated; what fired wrongly is told otherwise
 COMPLETE = Alert(
     "example",
     "Example",
@@ -67,6 +69,15 @@ def test_a_group_has_a_file_of_its_name(path: Path) -> None:
 def test_the_rules_fire_and_keep_quiet_as_their_tests_say(path: Path) -> None:
     result = promtool("test", "rules", path)
     assert result.returncode == 0, result.stdout + result.stderr
+
+
+@pytest.mark.parametrize("path", promtool_tests(), ids=lambda path: path.stem)
+def test_a_target_that_was_replaced_while_prometheus_was_away_breaks_no_rule(path: Path, tmp_path: Path) -> None:
+    """Nobody marks its series as ended: for five minutes all that it told is there twice, but for `instance`."""
+    twice = tmp_path / path.name
+    twice.write_text(yaml.safe_dump(seen_twice(path)), encoding="utf-8")
+    result = promtool("test", "rules", twice)
+    assert [line for line in (result.stdout + result.stderr).splitlines() if NOT_EVALUATED in line] == []
 
 
 @pytest.mark.parametrize("path", rule_files(), ids=lambda path: path.stem)

@@ -128,13 +128,14 @@ Call with a dict: name and receiver. Secrets are where the operator mounts them.
       {{- end }}
       send_resolved: true
       severity: '{{ `{{ or .CommonLabels.severity "critical" }}` }}'
-      description: '{{ `{{ (index .Alerts 0).Annotations.summary }}` }}'
+      {{- /* Of a group of which some is over, what still burns; how much of it there is more. */}}
+      description: '{{ `{{ with .Alerts.Firing }}{{ (index . 0).Annotations.summary }}{{ if gt (len .) 1 }} (1 of {{ len . }}){{ end }}{{ else }}{{ (index .Alerts 0).Annotations.summary }}{{ end }}` }}'
       component: '{{ `{{ .CommonLabels.service }}` }}'
       group: '{{ `{{ .CommonLabels.namespace }}` }}'
       class: '{{ `{{ .CommonLabels.alertname }}` }}'
       links:
-        - {href: '{{ `{{ (index .Alerts 0).Annotations.runbook_url }}` }}', text: Runbook}
-        - {href: '{{ `{{ (index .Alerts 0).Annotations.dashboard_url }}` }}', text: Dashboard}
+        - {href: '{{ `{{ with .Alerts.Firing }}{{ (index . 0).Annotations.runbook_url }}{{ else }}{{ (index .Alerts 0).Annotations.runbook_url }}{{ end }}` }}', text: Runbook}
+        - {href: '{{ `{{ with .Alerts.Firing }}{{ (index . 0).Annotations.dashboard_url }}{{ else }}{{ (index .Alerts 0).Annotations.dashboard_url }}{{ end }}` }}', text: Dashboard}
   {{- end }}
   {{- with .receiver.webhook }}
   webhook_configs:

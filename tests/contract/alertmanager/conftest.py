@@ -36,7 +36,9 @@ class Told:
         body = [
             {
                 "labels": labels,
-                "annotations": {name: f"{name} of {labels['alertname']}" for name in ANNOTATIONS},
+                "annotations": {
+                    name: f"{name} of {labels['alertname']} {labels.get('node', '')}".rstrip() for name in ANNOTATIONS
+                },
                 "startsAt": (now - timedelta(seconds=5)).isoformat(),
                 "endsAt": (now if resolved else now + LIVES).isoformat(),
             }
@@ -48,6 +50,13 @@ class Told:
         """The last message of each kind about an alert."""
         items = self.receivers.get("/record").raise_for_status().json()["items"]
         return {item["kind"]: item for item in items if item["alert"] == alert}
+
+    def assert_paged(self, alert: str, summary: str, *, status: str = "firing") -> None:
+        """Assert what PagerDuty was told last of an alert's group: its first line begins so."""
+        item = self.record(alert).get("pagerduty", {"status": "nothing", "text": ""})
+        assert item["status"] == status
+        first = item["text"].partition("\n")[0]
+        assert first == summary if status == "firing" else first.startswith(summary)
 
     def assert_kept_back(self, expected: dict[str, bool]) -> None:
         """Assert of alerts, by name, whether they are inhibited."""

@@ -33,6 +33,19 @@ def test_each_receiver_is_told_in_its_own_shape_and_told_again_when_it_is_over(
         assert {name for name in ANNOTATIONS if f"{name} of " in item["text"]} == expected, kind
 
 
+def test_the_pager_shows_what_still_fires_of_a_group_and_how_much_that_is(told: Told) -> None:
+    """A message of PagerDuty has room for one summary; alerts of a group come in the order of their labels."""
+    alerts = [alert("Grouped", service="grouped", node=node) for node in ("a", "b", "c")]
+    told.fire(*alerts)
+    within(20, lambda: told.assert_paged("Grouped", "summary of Grouped a (1 of 3)"))
+    told.fire(alerts[0], resolved=True)
+    within(20, lambda: told.assert_paged("Grouped", "summary of Grouped b (1 of 2)"))
+    told.fire(alerts[1], resolved=True)
+    within(20, lambda: told.assert_paged("Grouped", "summary of Grouped c"))
+    told.fire(alerts[2], resolved=True)
+    within(20, lambda: told.assert_paged("Grouped", "summary of Grouped", status="resolved"))
+
+
 def test_the_dead_mans_switch_is_told_again_and_again_and_nobody_else_is(told: Told) -> None:
     told.fire(alert("Watchdog", "none"))
     numbers: set[int] = set()

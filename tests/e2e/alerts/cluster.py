@@ -192,7 +192,10 @@ class StandIn:
         await self.drills.patch("Deployment", self.name, {"spec": {"replicas": replicas}})
 
     async def restart(self, **state: Any) -> None:
-        """Replace its pods by ones that start with another state."""
+        """Replace its pods, one at a time, by ones that start with another state.
+
+        Some pod stays ready: Alertmanager tells nobody of an alert's end while ServiceUnavailable holds the alert back.
+        """
         found = await self.drills.kube.get(self.drills.place("Deployment", self.name))
         (container,) = found["spec"]["template"]["spec"]["containers"]
         container["env"][1]["value"] = json.dumps(state)

@@ -6,7 +6,6 @@ there and Loki's own copy of the index has aged, only the younger one can.
 """
 
 import time
-import uuid
 
 import httpx
 import pytest
@@ -23,20 +22,25 @@ HOUR = 3600.0
 OLD, YOUNG = 80 * HOUR, 60 * HOUR
 # A minute until the index is uploaded, seconds until it is compacted, and two more until Loki drops its own copy.
 DELETED_WITHIN = 300.0
-MARK = f"aging-{uuid.uuid4().hex[:8]}"
 
 
-async def texts(loki: LokiLogs) -> list[str]:
-    """Which of the two lines can be found."""
+def mark(context: SuiteContext) -> str:
+    """What both lines are found by: the run's own, since the second test is in another process than the first."""
+    return f"aging-{context.run_id}"
+
+
+async def texts(loki: LokiLogs, context: SuiteContext) -> list[str]:
+    """Which of the two lines can be found, each once: run again, the first test writes them again."""
     now = time.time()
-    return [line.text for line in await loki.lines(f'{{service="{MARK}"}}', start=now - 100 * HOUR, end=now)]
+    found = await loki.lines(f'{{service="{mark(context)}"}}', start=now - 100 * HOUR, end=now)
+    return sorted({line.text for line in found})
 
 
-async def write(loki_http: ServiceProxy) -> None:
+async def write(loki_http: ServiceProxy, context: SuiteContext) -> None:
     now = time.time()
     streams = [
         {
-            "stream": {"namespace": "default", "service": MARK, "pod": name},
+            "stream": {"namespace": "default", "service": mark(context), "pod": name},
             "values": [[str(int((now - age) * 1e9)), name]],
         }
         for name, age in (("old", OLD), ("young", YOUNG))
@@ -64,19 +68,19 @@ async def restart(api_server: httpx.AsyncClient, namespace: str) -> None:
 async def test_after_a_restart_everything_is_found(
     loki: LokiLogs, loki_http: ServiceProxy, api_server: httpx.AsyncClient, context: SuiteContext, kube: Kube
 ) -> None:
-    await write(loki_http)
+    await write(loki_http, context)
     await restart(api_server, context.loki.namespace)
 
     async def both() -> None:
-        assert await texts(loki) == ["old", "young"]
+        assert await texts(loki, context) == ["old", "young"]
 
     await eventually(both, within=30)
 
 
 @pytest.mark.last
 @pytest.mark.once  # by itself it would look for lines that nobody wrote
-async def test_what_is_older_than_the_retention_is_gone(loki: LokiLogs) -> None:
+async def test_what_is_older_than_the_retention_is_gone(loki: LokiLogs, context: SuiteContext) -> None:
     async def only_the_young() -> None:
-        assert await texts(loki) == ["young"]
+        assert await texts(loki, context) == ["young"]
 
     await eventually(only_the_young, within=DELETED_WITHIN, every=2)

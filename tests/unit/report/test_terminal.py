@@ -7,7 +7,8 @@ import pytest
 from rich.console import Console, RenderableType
 from tests.unit.report import samples
 
-from sluice.report.terminal import components_table, steps_table, verdict_table
+from sluice.domain import Attempt, TestResult
+from sluice.report.terminal import components_table, failed_tests, steps_table, verdict_table
 
 SOUND, BROKEN = samples.sound(), samples.broken()
 
@@ -41,6 +42,40 @@ def test_what_stands_against_a_run_is_told_below_the_table() -> None:
     assert " - step 'run suites': failed after 82.4 s" in why
     assert "     seen:     CrashLoopBackOff, exit 1, 4 restarts" in why, "further lines of a reason are indented"
     assert " - rules-healthy: 0 measurements, expected 1" in why
+
+
+def test_each_failed_test_is_told_with_what_it_said_first_and_what_became_of_it() -> None:
+    said = "AssertionError: no line\nassert [] == ['one']\n\n  Right contains more\nfurther\nat test.py:7"
+    again = Attempt("passed", 3.0, 1.0, "")
+    failed = TestResult("tests/e2e/logs/test_a.py::test_a", "logs", "failed", 1.0, 2.0, said, bundle="failure/tests/a")
+    flaky = replace(failed, id="tests/e2e/logs/test_b.py::test_b", started=0.5, attempts=(again,), bundle="")
+    lines = printed(failed_tests(replace(SOUND, tests=(*SOUND.tests, failed, flaky))))
+    assert lines[1:] == [
+        "What the tests said:",
+        " - tests/e2e/logs/test_b.py::test_b: failed, then passed",
+        "   AssertionError: no line",
+        "   assert [] == ['one']",
+        "",
+        "     Right contains more",
+        " - tests/e2e/logs/test_a.py::test_a: failed",
+        "   AssertionError: no line",
+        "   assert [] == ['one']",
+        "",
+        "     Right contains more",
+        "   read failure/tests/a/README.txt",
+    ]
+
+
+def test_of_many_failed_tests_the_first_are_told() -> None:
+    failed = [TestResult(f"t.py::test_{n}", "logs", "failed", float(n), 1.0, "x" * 400) for n in range(8)]
+    lines = printed(failed_tests(replace(SOUND, tests=tuple(failed))))
+    assert lines[-1] == " - and 3 more, in report.html"
+    assert sum(line.startswith(" - t.py::test_") for line in lines) == 5
+    assert "".join(lines).count("x") == 5 * 300
+
+
+def test_where_no_test_failed_nothing_is_told() -> None:
+    assert printed(failed_tests(SOUND)) == []
 
 
 def test_nothing_from_outside_steers_the_terminal_or_is_taken_for_markup() -> None:

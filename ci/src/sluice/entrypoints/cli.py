@@ -22,7 +22,7 @@ from sluice.errors import SettingsError
 from sluice.housekeeping import clean as remove_ours
 from sluice.pipeline import e2e as whole_line
 from sluice.policy import load_policy
-from sluice.report.terminal import components_table, steps_table, verdict_table
+from sluice.report.terminal import components_table, failed_tests, steps_table, verdict_table
 from sluice.run import Run
 from sluice.settings import Settings
 from sluice.slo import files as slo_files
@@ -83,7 +83,7 @@ def e2e(
         line = _line_in_engine if in_engine and not session.inside() else _line_here
         folder = await line(settings, options)
         found, verdict = load(Evidence, folder / "evidence.json"), load(Verdict, folder / "verdict.json")
-        for table in (components_table(found), steps_table(found), verdict_table(verdict)):
+        for table in (components_table(found), steps_table(found), verdict_table(verdict), failed_tests(found)):
             out.print(table)
         concluded = conclusion(load_policy(root() / "release" / "policy.toml").required_suites, found, verdict)
         say_end(folder, found.failures, concluded.text)

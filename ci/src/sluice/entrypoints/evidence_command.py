@@ -21,7 +21,7 @@ from sluice.pipeline import SoFar, conclude
 from sluice.policy import Policy, load_policy
 from sluice.rebuild import RUN_FILE, Remains, rebuild
 from sluice.releases import load_standing
-from sluice.report.terminal import steps_table, verdict_line, verdict_table
+from sluice.report.terminal import failed_tests, steps_table, verdict_line, verdict_table
 from sluice.run import Run
 from sluice.settings import Settings
 from sluice.steps.evaluate_gate import evaluate_gate
@@ -67,6 +67,7 @@ def evidence(
             found, verdict = await _finish(opened, settings)
         out.print(steps_table(found))
         out.print(verdict_table(verdict))
+        out.print(failed_tests(found))
         say_end(folder, found.failures, verdict_line(verdict))
         return 1 if verdict.level == "fail" else 0
 

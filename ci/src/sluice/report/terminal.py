@@ -6,7 +6,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from sluice.domain import Component, Evidence, StepTiming, Verdict
+from sluice.domain import Component, Evidence, StepTiming, TestResult, Verdict
 from sluice.report import words
 
 # A mark and a word with each colour: neither a colour-blind reader nor a log file has the colour.
@@ -16,6 +16,10 @@ _STEPS = {
     "failed": ("✗ failed", "bold red"),
     "cancelled": ("– cancelled", "yellow"),
 }
+# Enough to know the cause by; a log that shows only its end still has the verdict.
+_FAILED_TOLD = 5
+_LINES_TOLD = 4
+_CHARACTERS_TOLD = 300
 
 
 def verdict_table(verdict: Verdict) -> RenderableType:
@@ -45,6 +49,25 @@ def verdict_table(verdict: Verdict) -> RenderableType:
     for title, said in ((f"Why {verdict.level}:", verdict.reasons), ("Also:", verdict.notes)):
         below += [Text(f"\n{title}"), *(_reason(one) for one in said)] if said else []
     return Group(table, *below) if below else table
+
+
+def failed_tests(evidence: Evidence) -> RenderableType:
+    """The first tests that failed, each with what it said first and where to read on; nothing where none failed."""
+    failed = [test for test in evidence.tests if test.outcome in ("failed", "error")]
+    if not failed:
+        return Group()
+    told = [_failed(test) for test in sorted(failed, key=lambda test: test.started)[:_FAILED_TOLD]]
+    if len(failed) > _FAILED_TOLD:
+        told.append(_reason(f"and {len(failed) - _FAILED_TOLD} more, in report.html"))
+    return Group(Text("\nWhat the tests said:"), *told)
+
+
+def _failed(test: TestResult) -> RenderableType:
+    again = f", then {' and '.join(one.outcome for one in test.attempts)}" if test.attempts else ""
+    said = test.message.strip().splitlines()[:_LINES_TOLD] or ["pytest said nothing"]
+    lines = [line[:_CHARACTERS_TOLD] for line in said]
+    where = [f"read {test.bundle}/README.txt"] if test.bundle else []
+    return _reason("\n".join((f"{test.id}: {test.outcome}{again}", *lines, *where)))
 
 
 def verdict_line(verdict: Verdict) -> str:
