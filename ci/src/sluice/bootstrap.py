@@ -218,7 +218,7 @@ class Toolbox:
 
     def suites(self) -> tuple[str, ...]:
         """The suites to run: those asked for, else the settings', else all that the policy requires for a verdict."""
-        return self._options.suites or self.settings.run.suites or tuple(sorted(self.policy.required_suites))
+        return self._options.suites or self.settings.run.suites or self.policy.required_suites
 
     async def run_suites(self, source: Source) -> SuiteResults:
         """The suites, on the cluster."""
