@@ -173,16 +173,18 @@ def test_the_routes_that_are_no_users_requests_are_left_out(
 
 
 def test_a_target_that_answered_lately_is_up(tmp_path: Path) -> None:
-    """Asked at 4 min: down for a scrape is up all the same, down for 25 s is down, and what is forgotten is none."""
+    """Asked at 4 min: down for a scrape is up all the same, down for 25 s is down; what is gone, or new, is none."""
     up = POLICY["targets-up"]
     given = [
         {"series": 'up{pod="well"}', "values": "1x60"},
         {"series": 'up{pod="moment"}', "values": "1x46 0 0x3"},
         {"series": 'up{pod="down"}', "values": "1x42 0x20"},
         {"series": 'up{pod="gone"}', "values": "0x20 stale"},
+        {"series": 'up{pod="added"}', "values": "_x37 0x20"},
+        {"series": 'up{pod="never"}', "values": "_x35 0x20"},
     ]
-    expected = [('{pod="well"}', 1.0), ('{pod="moment"}', 1.0), ('{pod="down"}', 0.0)]
-    check(tmp_path, given, [asked(up.query, *expected), asked(up.samples_query, ("{}", 3))])
+    expected = [('{pod="well"}', 1.0), ('{pod="moment"}', 1.0), ('{pod="down"}', 0.0), ('{pod="never"}', 0.0)]
+    check(tmp_path, given, [asked(up.query, *expected), asked(up.samples_query, ("{}", 5))])
 
 
 def test_without_series_no_query_makes_one_up(tmp_path: Path) -> None:
