@@ -12,6 +12,7 @@ from tests.e2e.kube import Kube
 from tests.e2e.support import Backend, Clients, eventually, shown
 
 from sluice.adapters.kubernetes.service_proxy import ServiceProxy
+from sluice.adapters.prometheus.client import PrometheusMetrics
 
 # Both take something away that others need.
 pytestmark = [pytest.mark.anyio, pytest.mark.disturbing]
@@ -39,7 +40,9 @@ async def test_a_request_that_is_under_way_when_its_pod_is_told_to_go_is_answere
     assert [shown(answer, 200) for answer in answers] == [{"seconds": float(SHORT)}, {"seconds": float(LONG)}]
 
 
-async def test_a_service_is_ready_only_while_its_database_answers(clients: Clients, kube: Kube) -> None:
+async def test_a_service_is_ready_only_while_its_database_answers(
+    clients: Clients, kube: Kube, prometheus: PrometheusMetrics
+) -> None:
     pods = {service: await kube.one_pod(service) for service in clients.proxies}
     for service, pod in list(pods.items()):
         checks = (await of_pod(kube, pod).get("/readyz")).json()["checks"]
@@ -56,6 +59,13 @@ async def test_a_service_is_ready_only_while_its_database_answers(clients: Clien
     async with kube.without("postgresql"):
         await eventually(partial(all_say, 503), within=AWAY_WITHIN)
     await eventually(partial(all_say, 200), within=BACK_WITHIN)
+
+    async def all_seen() -> None:
+        """The database's exporter too, whose attempt to connect can take half a minute to fail."""
+        down = await prometheus.instant("max_over_time(up[20s]) == 0")
+        assert not down, f"not scraped: {[dict(one.labels) for one in down]}"
+
+    await eventually(all_seen, within=BACK_WITHIN, every=1)
 
 
 @asynccontextmanager
