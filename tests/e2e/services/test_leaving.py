@@ -62,7 +62,7 @@ async def test_a_service_is_ready_only_while_its_database_answers(
     await eventually(partial(all_say, 200), within=BACK_WITHIN)
 
     async def all_seen() -> None:
-        """The database's exporter too: an attempt to connect, begun while it was away, can take half a minute to fail."""
+        """The database's exporter too: an attempt to connect that began while it was away can take 30 s to fail."""
         down = await prometheus.instant(f'min_over_time(up{{namespace="{kube.namespace}"}}[{SEEN_FOR}]) == 0')
         assert not down, f"not scraped: {sorted(str(one.labels.get('pod')) for one in down)}"
 
