@@ -2,7 +2,7 @@
 
 For the changed line also what had to be pushed for it: the layers of its images that no image had before.
 
-With --cold also from nothing, into a cache of its own that is removed afterwards (about half an hour on two cores).
+With --cold also from nothing, into a cache of its own that is removed afterwards (about 50 minutes on two cores).
 Runs one small suite, so that it is the line that is timed and not the tests; `--suite` (also several times) asks for
 others. The verdict is then a fail, for the rest is required. Works on a copy of the tree, on a cluster of its own name,
 and removes both. Prints a table of steps a case.

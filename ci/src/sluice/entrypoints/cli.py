@@ -69,7 +69,7 @@ def e2e(
 ) -> None:
     """The whole line: components, images, cluster, charts, suites, evidence, verdict.
 
-    A first run builds every component, about half an hour on two cores; later runs take a few minutes.
+    A first run builds every component, 45 minutes on two cores; later ones are at the suites after 3 minutes.
     The evidence is one folder below .sluice/runs, .sluice/latest is the newest; open its report.html.
     A run of a part of the suites is no verdict on a release: its exit status is 0 where all that was asked for passed.
     """
