@@ -129,13 +129,13 @@ Call with a dict: name and receiver. Secrets are where the operator mounts them.
       send_resolved: true
       severity: '{{ `{{ or .CommonLabels.severity "critical" }}` }}'
       {{- /* Of a group of which some is over, what still burns; how much of it there is more. */}}
-      description: '{{ `{{ with .Alerts.Firing }}{{ (index . 0).Annotations.summary }}{{ if gt (len .) 1 }} (1 of {{ len . }}){{ end }}{{ else }}{{ (index .Alerts 0).Annotations.summary }}{{ end }}` }}'
+      description: '{{ `{{ (index (or .Alerts.Firing .Alerts) 0).Annotations.summary }}{{ if gt (len .Alerts.Firing) 1 }} (1 of {{ len .Alerts.Firing }}){{ end }}` }}'
       component: '{{ `{{ .CommonLabels.service }}` }}'
       group: '{{ `{{ .CommonLabels.namespace }}` }}'
       class: '{{ `{{ .CommonLabels.alertname }}` }}'
       links:
-        - {href: '{{ `{{ with .Alerts.Firing }}{{ (index . 0).Annotations.runbook_url }}{{ else }}{{ (index .Alerts 0).Annotations.runbook_url }}{{ end }}` }}', text: Runbook}
-        - {href: '{{ `{{ with .Alerts.Firing }}{{ (index . 0).Annotations.dashboard_url }}{{ else }}{{ (index .Alerts 0).Annotations.dashboard_url }}{{ end }}` }}', text: Dashboard}
+        - {href: '{{ `{{ (index (or .Alerts.Firing .Alerts) 0).Annotations.runbook_url }}` }}', text: Runbook}
+        - {href: '{{ `{{ (index (or .Alerts.Firing .Alerts) 0).Annotations.dashboard_url }}` }}', text: Dashboard}
   {{- end }}
   {{- with .receiver.webhook }}
   webhook_configs:
