@@ -165,6 +165,11 @@ class TestResult:
     attempts: tuple[Attempt, ...] = ()
     bundle: str = ""
 
+    @property
+    def failed(self) -> bool:
+        """Whether its first try did not do as it should, by its own fault or its fixtures'."""
+        return self.outcome in ("failed", "error")
+
 
 @dataclass(frozen=True)
 class SuiteResults:

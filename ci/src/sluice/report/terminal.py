@@ -53,7 +53,7 @@ def verdict_table(verdict: Verdict) -> RenderableType:
 
 def failed_tests(evidence: Evidence) -> RenderableType:
     """The first tests that failed, each with what it said first and where to read on; nothing where none failed."""
-    failed = [test for test in evidence.tests if test.outcome in ("failed", "error")]
+    failed = [test for test in evidence.tests if test.failed]
     if not failed:
         return Group()
     told = [_failed(test) for test in sorted(failed, key=lambda test: test.started)[:_FAILED_TOLD]]

@@ -73,7 +73,7 @@ async def gather_tests(
     written is masked. Goes on under cancellation (Ctrl-C) until its own deadline.
     """
     tests = results.tests if results else ()
-    failed = [test for test in tests if test.outcome in ("failed", "error")]
+    failed = [test for test in tests if test.failed]
     bundle = Bundle(run, masker(secrets), max_bytes, cut)
     limit, taken = anyio.CapacityLimiter(_AT_ONCE), set[str]()
     now = ClusterNow(sources.cluster, namespace)

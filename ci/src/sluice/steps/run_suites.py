@@ -116,7 +116,7 @@ async def _again(
     """Run each test that failed again, by itself, up to twice: until it passes once, or time is up."""
     ended = {one["test"] for one in events_of(record) if one["event"] == "finished" and "unfinished" not in one}
     once = {test.id for test in tests if ONCE in test.marks}
-    failed = [one.id for one in results if one.outcome in ("failed", "error") and one.id in ended]
+    failed = [one.id for one in results if one.failed and one.id in ended]
     if len(failed) > _MOST_AGAIN:
         return {}
     found: dict[str, tuple[Attempt, ...]] = {}

@@ -137,7 +137,7 @@ def _junit(text: str, mask: Mask, tests: Sequence[TestResult], run_id: str) -> s
         element.text = mask(element.text) if element.text else element.text
         for key, value in element.attrib.items():
             element.attrib[key] = mask(value)
-    failed = {case_of(test.id): test for test in tests if test.outcome in ("failed", "error")}
+    failed = {case_of(test.id): test for test in tests if test.failed}
     for case in root.iter("testcase"):
         test = failed.get((case.get("classname", ""), case.get("name", "")))
         if test and not case.findall("properties/property[@name='replay']"):
