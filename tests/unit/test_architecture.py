@@ -60,7 +60,7 @@ MAY_IMPORT = {
     "compare_durations": {"domain", "compare_rules"},
     "compare": {"domain", "compare_rules", "compare_durations"},
     "report": {"domain", "errors", "policy", "dashboards", "masking", "compare", "compare_rules", "report"},
-    "adapters": {"domain", "errors", "ports", "masking", "adapters", "supply"},
+    "adapters": {"domain", "errors", "files", "ports", "masking", "adapters", "supply"},
     "supply": {"domain", "errors", "ports", "toml_lines", "supply", "adapters"},
 }
 

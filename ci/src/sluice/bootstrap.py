@@ -212,7 +212,7 @@ class Toolbox:
             Path(cluster.kubeconfig),
             artifact.program(helm),
             artifact.program(kubectl),
-            keep_current=self._options.selection.smoke,  # a look at what is there need not install it again
+            reuse=self._options.reuse,
         )
         return installer
 
@@ -242,7 +242,7 @@ class Toolbox:
                 "SLUICE_RUN_RUNTIME": self.settings.run.runtime,
             },
         )
-        return await run_suites.run_suites(
+        results = await run_suites.run_suites(
             root=self.root,
             context=context,
             suites=self.suites(),
@@ -251,6 +251,10 @@ class Toolbox:
             on_line=partial(self._run.progress.update, "run suites"),
             selection=self._options.selection,
         )
+        # Suites that were cut off may have left what they broke, and a cluster that goes needs no memory.
+        if self._manifests and self._options.keep and results.exit_status in (0, 1):
+            self._manifests.applied.give_back()
+        return results
 
     async def leave_cluster(self) -> None:
         """Remove cluster and registry unless they are to be kept; what the registry holds stays for the next run."""

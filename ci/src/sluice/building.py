@@ -4,8 +4,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 
-from sluice.adapters.dagger_engine.builder import EngineBuilder
-from sluice.adapters.dagger_engine.session import session
 from sluice.adapters.docker.builder import DockerBuilder
 from sluice.adapters.docker.engine import Engine
 from sluice.adapters.docker.registry import LocalRegistry
@@ -23,11 +21,15 @@ async def image_builder(
 ) -> AsyncIterator[ImageBuilder]:
     """Give the builder; `base` is known to it as artifact.engine_tag says."""
     work, say = settings.cache / "images", partial(run.progress.update, "build images")
-    if settings.run.runtime != "dagger":
-        await in_engine(engine, base)
-        yield DockerBuilder(engine, registry, work, run.logs, say=say)
-        return
     program = artifact.program(crane)
+    if settings.run.runtime != "dagger":
+        name = await in_engine(engine, base)
+        yield DockerBuilder(engine, registry, program, base=name, work=work, logs=run.logs, say=say)
+        return
+    # Only here: the engine's client takes a second to load.
+    from sluice.adapters.dagger_engine.builder import EngineBuilder
+    from sluice.adapters.dagger_engine.session import session
+
     bases = {artifact.engine_tag(base): artifact.archive(base)}
     async with session() as client:
         yield EngineBuilder(

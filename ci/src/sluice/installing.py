@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from sluice.adapters.helm.charts import Helm
+from sluice.adapters.kubernetes.applied import Applied
 from sluice.adapters.kubernetes.connection import connect
 from sluice.adapters.kubernetes.manifests import Manifests
 from sluice.adapters.kubernetes.rollout import wait_rolled_out
@@ -15,9 +16,12 @@ from sluice.steps.install_charts import Installer
 
 
 def make_installer(
-    root: Path, settings: Settings, run: Run, kubeconfig: Path, helm: Path, kubectl: Path, *, keep_current: bool = False
+    root: Path, settings: Settings, run: Run, kubeconfig: Path, helm: Path, kubectl: Path, *, reuse: bool
 ) -> tuple[Installer, Manifests]:
-    """Return the installer of a cluster, and the manifests that it goes through: these know the secrets made."""
+    """Return the installer of a cluster, and the manifests that it goes through: these know the secrets made.
+
+    With `reuse`, what stands on the cluster as it is wanted is left alone.
+    """
     work = run.folder / "work"
     work.mkdir(exist_ok=True)
 
@@ -33,6 +37,7 @@ def make_installer(
                 on_change=partial(run.progress.update, f"install {namespace}"),
             )
 
-    manifests = Manifests(kubectl, kubeconfig, work, run.logs)
-    charts = Helm(helm, kubeconfig, root, work, run.logs, keep_current=keep_current)
+    applied = Applied.take(kubeconfig, reuse=reuse)
+    manifests = Manifests(kubectl, kubeconfig, work, run.logs, applied)
+    charts = Helm(helm, kubeconfig, root, work, run.logs, keep_current=applied.kept)
     return Installer(root, charts, manifests, rolled_out, root / "tests" / "e2e" / "values"), manifests

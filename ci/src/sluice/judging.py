@@ -101,6 +101,26 @@ class Judge:
             with suppress(SluiceError):
                 self._read_secrets += await ApiWorkloads(client).secret_values(namespace)
 
+    async def settled(self, results: SuiteResults | None) -> SuiteResults | None:
+        """The results with a window that ends after the last scrape of what the suites did; raises nothing.
+
+        Where that cannot be seen, the results as they are: what cannot be measured fails later, and says why.
+        """
+        if results is not None and self._ended:
+            return replace(results, ended=self._end())
+        if results is None or not self._cluster_is_there:
+            return results
+        with suppress(SluiceError):
+            async with self._connect() as client:
+                ended = await collect_evidence.settled(
+                    self._metrics(client),
+                    since=results.ended,
+                    namespace=self._settings.namespaces.services,
+                    deadline_seconds=_SETTLE_SECONDS,
+                )
+            return replace(results, ended=ended)
+        return results
+
     async def gather_failure(self, results: SuiteResults | None, failures: Sequence[str]) -> SuiteResults | None:
         """After a failure: what the cluster looks like, and a bundle for each failed test; raises nothing.
 
@@ -122,7 +142,6 @@ class Judge:
         )
         try:
             if self._cluster_is_there:
-                await self._settled(results)
                 async with self._connect() as client:
                     await self._read_cluster_secrets(client)
                     sources = gather_tests.Sources(self._metrics(client), self._logs(client), ApiWorkloads(client))
@@ -177,7 +196,6 @@ class Judge:
         failures: Sequence[str],
     ) -> Evidence:
         """Everything that was measured, written as evidence.json; before that, the folder is masked and bounded."""
-        results = await self._settled(results)
         # Some seconds of work: whoever shows progress goes on meanwhile.
         tests = results.tests if results else ()
         await anyio.to_thread.run_sync(self._evidence.tidy, masker(self._secrets()), tests)
@@ -218,21 +236,6 @@ class Judge:
         if self.standing.policy_text:
             self._run.write(self._run.folder / POLICY_COPY, self.standing.policy_text)
         return self._evidence.write_evidence(evidence)
-
-    async def _settled(self, results: SuiteResults | None) -> SuiteResults | None:
-        """The results with a window that ends after the last scrape and shipment of what the suites did."""
-        if results is not None and self._ended:
-            return replace(results, ended=self._end())
-        if results is None or not self._cluster_is_there:
-            return results
-        async with self._connect() as client:
-            ended = await collect_evidence.settled(
-                self._metrics(client),
-                since=results.ended,
-                namespace=self._settings.namespaces.services,
-                deadline_seconds=_SETTLE_SECONDS,
-            )
-        return replace(results, ended=ended)
 
     def _end(self) -> float:
         """The end of what is looked at: now, or what came of a run that was over some time ago."""

@@ -6,6 +6,7 @@ Work goes on side by side as far as its inputs allow: an inner function waits fo
 step. What a step does stands in steps/<name>.py; what it does it with is chosen in bootstrap.py.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol, TypeVar
@@ -14,6 +15,7 @@ import anyio
 
 from sluice.bootstrap import Toolbox
 from sluice.domain import Cluster, Evidence, Fixture, Image, Images, Service, Source, SuiteResults, Verdict
+from sluice.errors import SluiceError
 from sluice.judging import Judge
 from sluice.policy import Policy
 from sluice.run import Run, begin
@@ -186,12 +188,20 @@ async def conclude(run: Run, tools: Judging, so_far: SoFar) -> Verdict:
 async def measure(run: Run, tools: Judging, so_far: SoFar) -> Evidence:
     """Collect what was measured and what dashboards show; where something failed, also what the cluster looks like."""
     limit = tools.settings.deadlines.evidence
-    if so_far.failures or (so_far.results and so_far.results.exit_status != 0):
-        gather = partial(tools.judge.gather_failure, so_far.results, tuple(so_far.failures))
-        so_far.results = await run.step("gather failure", gather, deadline_seconds=limit + 60)
-    if so_far.cluster:
+
+    async def show_dashboards() -> None:
         panels = partial(tools.judge.collect_dashboards, so_far.results)
-        await run.step("collect dashboards", panels, deadline_seconds=limit)
+        with suppress(SluiceError):  # a picture is no evidence; that the step failed stands in the timings
+            await run.step("collect dashboards", panels, deadline_seconds=limit)
+
+    async with anyio.create_task_group() as group:
+        if so_far.cluster:
+            group.start_soon(show_dashboards)
+            seen = partial(tools.judge.settled, so_far.results)
+            so_far.results = await run.step("await last scrape", seen, deadline_seconds=limit)
+        if so_far.failures or (so_far.results and so_far.results.exit_status != 0):
+            gather = partial(tools.judge.gather_failure, so_far.results, tuple(so_far.failures))
+            so_far.results = await run.step("gather failure", gather, deadline_seconds=limit + 60)
     work = partial(
         tools.judge.collect_evidence, so_far.source, so_far.images, so_far.cluster, so_far.results, so_far.failures
     )

@@ -130,6 +130,33 @@ async def test_holding_is_the_registrys_own_word(engine: FakeEngine, served: Ser
     assert served.asked[-1] == ("HEAD", "/v2/group/name/manifests/sha256:2")
 
 
+async def test_an_image_comes_apart_into_how_it_is_run_and_its_layers(
+    engine: FakeEngine, served: Served, tmp_path: Path
+) -> None:
+    registry = LocalRegistry(engine, "mine", served.port)
+    manifest = {"config": {"digest": "sha256:c"}, "layers": [{"digest": "sha256:1"}, {"digest": "sha256:2"}]}
+    served.answers |= {
+        "/v2/backend/manifests/latest": (200, json.dumps(manifest).encode()),
+        "/v2/backend/blobs/sha256:c": (200, b'{"os": "linux"}'),
+        "/v2/backend/blobs/sha256:1": (200, b"\x1f\x8b layer"),
+    }
+    assert await registry.pushed(f"{registry.host}/backend") == ({"os": "linux"}, ["sha256:1", "sha256:2"])
+    await registry.fetch(f"{registry.host}/backend", "sha256:1", tmp_path / "layer")
+    assert (tmp_path / "layer").read_bytes() == b"\x1f\x8b layer"
+
+
+@pytest.mark.parametrize("answer", [(404, b"{}"), (200, b"<html>"), (200, b"{}")])
+async def test_what_is_no_image_is_an_error_that_says_so(
+    engine: FakeEngine, served: Served, tmp_path: Path, answer: tuple[int, bytes]
+) -> None:
+    registry = LocalRegistry(engine, "mine", served.port)
+    served.answers["/v2/backend/manifests/latest"] = answer
+    with pytest.raises(ClusterError, match="does not answer as a registry does"):
+        await registry.pushed(f"{registry.host}/backend")
+    with pytest.raises(ClusterError, match="404"):
+        await registry.fetch(f"{registry.host}/backend", "sha256:1", tmp_path / "layer")
+
+
 async def test_a_registry_that_died_is_an_error_that_says_so(engine: FakeEngine) -> None:
     registry = LocalRegistry(engine, "mine", free_port())
     with pytest.raises(ClusterError, match="does not answer") as caught:

@@ -158,8 +158,9 @@ def test_the_package_names_the_main_object() -> None:
 def test_loading_the_module_needs_nothing_but_the_client() -> None:
     folder = ROOT / "ci" / "src" / "sluice"
     files = [folder / "entrypoints" / "dagger_module.py"]
-    files += [folder / "adapters" / "dagger_engine" / f"{name}.py" for name in ("line", "toolbox", "cluster_host")]
-    allowed = {"dagger"} | {"sluice.adapters.dagger_engine" + end for end in ("", ".line", ".toolbox", ".cluster_host")}
+    names = ("line", "toolbox", "cluster_host", "presence")
+    files += [folder / "adapters" / "dagger_engine" / f"{name}.py" for name in names]
+    allowed = {"dagger", "sluice.adapters.dagger_engine", *(f"sluice.adapters.dagger_engine.{name}" for name in names)}
     for file in files:
         imported = set(re.findall(r"^(?:from|import) (\S+)", file.read_text(), re.MULTILINE))
         imported = {name for name in imported if name.split(".")[0] not in sys.stdlib_module_names}

@@ -11,7 +11,7 @@ import pytest
 from tests.unit.dagger.session import Call, FakeSession, session
 from tests.unit.gate.stored_run import FOLDER, sound
 
-from sluice.adapters.dagger_engine import session as sessions
+from sluice.adapters.dagger_engine import presence
 from sluice.adapters.dagger_engine.offline import lay_out
 from sluice.adapters.dagger_engine.toolbox import LEFT_OUT
 from sluice.domain import Component, dump
@@ -130,14 +130,14 @@ def test_an_engine_is_at_hand_where_one_is_named(
         monkeypatch.delenv(name, raising=False)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    assert sessions.reachable() is expected
+    assert presence.reachable() is expected
 
 
 def test_the_toolbox_knows_that_it_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SLUICE_TOOLBOX", raising=False)
-    assert not sessions.inside()
+    assert not presence.inside()
     monkeypatch.setenv("SLUICE_TOOLBOX", "1")
-    assert sessions.inside()
+    assert presence.inside()
 
 
 def obtained(cache: Path, name: str, key: str) -> Component:

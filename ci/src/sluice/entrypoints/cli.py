@@ -7,11 +7,10 @@ from typing import Annotated
 import typer
 
 from sluice import doctor as host_doctor
-from sluice.adapters.dagger_engine import session
+from sluice.adapters.dagger_engine import presence
 from sluice.adapters.progress import shown_progress
 from sluice.bootstrap import Options, Toolbox, kubeconfig
 from sluice.domain import Evidence, Verdict, load
-from sluice.entrypoints import dagger_run
 from sluice.entrypoints.compare_command import compare_runs
 from sluice.entrypoints.conclusion import conclusion
 from sluice.entrypoints.console import Mode, err, finish, home, out, root, say_end, settings_of, shown
@@ -78,9 +77,9 @@ def e2e(
     async def work() -> int:
         part = selection_of(smoke=fast, shard=shard)
         options = Options(keep or reuse, reuse, not no_install, tuple(suite or ()), part)
-        in_engine = settings.run.runtime == "dagger" or (settings.run.runtime == "auto" and session.reachable())
+        in_engine = settings.run.runtime == "dagger" or (settings.run.runtime == "auto" and presence.reachable())
         # Inside the toolbox of an engine the steps run; starting another engine there would never end.
-        line = _line_in_engine if in_engine and not session.inside() else _line_here
+        line = _line_in_engine if in_engine and not presence.inside() else _line_here
         folder = await line(settings, options)
         found, verdict = load(Evidence, folder / "evidence.json"), load(Verdict, folder / "verdict.json")
         for table in (components_table(found), steps_table(found), verdict_table(verdict), failed_tests(found)):
@@ -117,6 +116,8 @@ async def _line_in_engine(settings: Settings, options: Options) -> Path:
             expected="--runtime docker with them",
             next_command="./nox -s e2e -- --runtime docker --keep",
         )
+    from sluice.entrypoints import dagger_run
+
     return await dagger_run.e2e(
         root(),
         home(settings),

@@ -56,7 +56,7 @@ def layer_of(path: Path) -> Layer:
 
 def configuration(layers: Sequence[Layer], entrypoint: Sequence[str], user: str = "") -> bytes:
     """Return an image configuration (image-spec, config.md) with no time in it."""
-    return _json(
+    return as_json(
         {
             "architecture": "amd64",
             "os": "linux",
@@ -74,7 +74,7 @@ def write_layout(folder: Path, config: bytes, layers: Sequence[Layer]) -> str:
         blob = blobs / layer.diff_id.removeprefix("sha256:")
         if not blob.exists():
             os.link(layer.path, blob)
-    manifest = _json(
+    manifest = as_json(
         {
             "schemaVersion": 2,
             "mediaType": "application/vnd.oci.image.manifest.v1+json",
@@ -91,7 +91,7 @@ def write_layout(folder: Path, config: bytes, layers: Sequence[Layer]) -> str:
     )
     descriptor = _descriptor(blobs, manifest, "application/vnd.oci.image.manifest.v1+json")
     (folder / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
-    (folder / "index.json").write_bytes(_json({"schemaVersion": 2, "manifests": [descriptor]}))
+    (folder / "index.json").write_bytes(as_json({"schemaVersion": 2, "manifests": [descriptor]}))
     return str(descriptor["digest"])
 
 
@@ -157,10 +157,11 @@ def write_archive(target: Path, images: Sequence[Tagged]) -> None:
                 written.add(config_name)
                 _add(tar, config_name, image.config)
             entries.append({"Config": config_name, "RepoTags": list(image.tags), "Layers": names})
-        _add(tar, "manifest.json", _json(entries))
+        _add(tar, "manifest.json", as_json(entries))
 
 
-def _json(value: object) -> bytes:
+def as_json(value: object) -> bytes:
+    """Return a value as JSON of one spelling: sorted, without spaces."""
     return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
 
 

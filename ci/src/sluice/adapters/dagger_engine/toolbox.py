@@ -2,8 +2,9 @@
 
 import dagger
 
+from sluice.adapters.dagger_engine.presence import INSIDE
+
 ROOT = "/src"
-INSIDE = "SLUICE_TOOLBOX"  # set to 1 in the toolbox: there, the runtime dagger means this very session
 _ENVIRONMENT = "/opt/sluice"
 _GO = "/usr/local/go"
 _WHEELS = "/wheels"

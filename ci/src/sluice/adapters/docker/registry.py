@@ -1,5 +1,7 @@
 """The local registry: a container beside the cluster that nodes pull from, so that only changed layers travel."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from sluice.errors import ClusterError, HostError
 from sluice.supply import artifact, oci
 
 OWNER_LABEL = "dev.sluice.owner"
+_MANIFESTS = "application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json"
 _NETWORK = "kind"
 _HERE = "localhost"
 
@@ -117,24 +120,39 @@ class LocalRegistry:
 
     async def holds(self, repository: str, digest: str) -> bool:
         """Return whether the registry has a manifest of that digest. Raises ClusterError when it does not answer."""
-        name = repository.partition("/")[2]
+        async with self._asked() as client:
+            answer = await client.head(f"{_path(repository)}/manifests/{digest}", headers={"Accept": _MANIFESTS})
+        return answer.status_code == 200
+
+    async def pushed(self, repository: str, tag: str = "latest") -> tuple[dict[str, Any], list[str]]:
+        """Return an image's configuration and the digests of its layers' blobs. Raises ClusterError without it."""
+        async with self._asked() as client:
+            answer = await client.get(f"{_path(repository)}/manifests/{tag}", headers={"Accept": _MANIFESTS})
+            manifest = answer.raise_for_status().json()
+            config = (await client.get(f"{_path(repository)}/blobs/{manifest['config']['digest']}")).raise_for_status()
+        return config.json(), [str(layer["digest"]) for layer in manifest["layers"]]
+
+    async def fetch(self, repository: str, digest: str, target: Path) -> None:
+        """Write a blob to a file. Raises ClusterError without it."""
+        async with self._asked() as client, client.stream("GET", f"{_path(repository)}/blobs/{digest}") as answer:
+            answer.raise_for_status()
+            with target.open("wb") as out:
+                async for part in answer.aiter_raw():
+                    out.write(part)
+
+    @asynccontextmanager
+    async def _asked(self) -> AsyncIterator[httpx.AsyncClient]:
+        """A client of the registry's API, whose errors say what to do."""
         try:
-            async with httpx.AsyncClient(timeout=10, trust_env=False) as client:
-                answer = await client.head(
-                    f"http://{self._address}/v2/{name}/manifests/{digest}",
-                    headers={
-                        "Accept": "application/vnd.oci.image.manifest.v1+json, "
-                        "application/vnd.docker.distribution.manifest.v2+json"
-                    },
-                )
-        except httpx.HTTPError as error:
+            async with self._client(timeout=10) as client:
+                yield client
+        except (httpx.HTTPError, ValueError, KeyError) as error:
             raise ClusterError(
-                f"the local registry on {self.host} does not answer",
+                f"the local registry on {self.host} does not answer as a registry does",
                 seen=f"{type(error).__name__}: {error}",
-                expected="an answer",
+                expected="an answer of the distribution API",
                 next_command=f"docker logs {self.container}",
             ) from None
-        return answer.status_code == 200
 
     async def stop(self) -> bool:
         """Remove the container, if it is ours; what it holds stays for the next. Returns whether there was one."""
@@ -182,9 +200,18 @@ class LocalRegistry:
 
     async def _answers(self) -> str | None:
         try:
-            # No proxy of the environment: it is on this machine.
-            async with httpx.AsyncClient(timeout=3, trust_env=False) as client:
-                status = (await client.get(f"http://{self._address}/v2/")).status_code
+            async with self._client(timeout=3) as client:
+                status = (await client.get("")).status_code
         except httpx.HTTPError as error:
             return f"{type(error).__name__}: {error}"
         return None if status == 200 else f"HTTP {status}"
+
+    def _client(self, *, timeout: float) -> httpx.AsyncClient:
+        # It is on this machine: no proxy of the environment, and plain HTTP, so no certificates to load for each.
+        base = f"http://{self._address}/v2/"
+        return httpx.AsyncClient(base_url=base, timeout=timeout, trust_env=False, verify=False)
+
+
+def _path(repository: str) -> str:
+    """A repository's path in the API: its name without the registry's."""
+    return repository.partition("/")[2]

@@ -11,6 +11,7 @@ import httpx
 
 from sluice.adapters.docker.engine import Engine
 from sluice.adapters.kind.config import SERVICE_SUBNET
+from sluice.adapters.kubernetes import applied
 from sluice.adapters.process import run
 from sluice.adapters.waiting import until
 from sluice.errors import ClusterError, CommandFailed
@@ -112,6 +113,7 @@ class KindCluster:
                 what="kind delete cluster",
             )
         self._mark.unlink(missing_ok=True)
+        applied.forget(self.kubeconfig)
         self.kubeconfig.unlink(missing_ok=True)
         return existed
 

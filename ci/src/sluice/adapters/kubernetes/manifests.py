@@ -10,10 +10,12 @@ from pathlib import Path
 
 import yaml
 
+from sluice.adapters.kubernetes.applied import Applied
 from sluice.adapters.kubernetes.patience import patiently
 from sluice.adapters.process import run
 from sluice.domain import Image
 from sluice.errors import ChartError, CommandFailed
+from sluice.supply.cache import digest_of, key_of
 
 _APPLY_SECONDS = 120
 # What kubectl calls the kinds that something is waited for, and what the API calls them.
@@ -27,19 +29,26 @@ _FORCED = ("--server-side", "--force-conflicts")
 
 
 class Manifests:
-    """kubectl against one cluster. `work` holds the kustomizations that name the images by digest."""
+    """kubectl against one cluster. `work` holds the kustomizations that name the images by digest.
 
-    def __init__(self, kubectl: Path, kubeconfig: Path, work: Path, logs: Path) -> None:
+    What `applied` knows to stand there already is not applied again.
+    """
+
+    def __init__(self, kubectl: Path, kubeconfig: Path, work: Path, logs: Path, applied: Applied) -> None:
         self._kubectl = kubectl
         self._kubeconfig = kubeconfig
         self._work = work
+        self.applied = applied
         self._log = logs / "kubectl.log"
         self.secrets: list[str] = []  # what is in Secrets made here; nothing that is written down may hold these
 
     async def apply(self, path: Path, *, server_side: bool = True) -> None:
         """Apply a file or every file of a folder. Server side: large definitions do not fit into an annotation."""
         flags = _FORCED if server_side else ()
-        await self._run(["apply", *flags, "--filename", str(path)], f"applying {path.name}")
+        digest = digest_of(path)
+        if self.applied.workloads(path.name, digest) is None:
+            await self._run(["apply", *flags, "--filename", str(path)], f"applying {path.name}")
+            self.applied.note(path.name, digest)
 
     async def apply_fixture(
         self, folder: Path, images: Mapping[str, Image], namespace: str, *, label: tuple[str, str]
@@ -71,6 +80,9 @@ class Manifests:
 
     async def ensure_secret(self, name: str, namespace: str, values: Mapping[str, str]) -> None:
         """Create a secret unless it is there; its values travel on stdin and are written nowhere."""
+        if self.applied.kept and (found := await self._read_secret(name, namespace)):
+            self._keep_unsaid(found)
+            return
         manifest = {
             "apiVersion": "v1",
             "kind": "Secret",
@@ -83,10 +95,14 @@ class Manifests:
             if "AlreadyExists" not in error.seen:
                 raise
             values = await self._read_secret(name, namespace)
+        self._keep_unsaid(values)
+
+    def _keep_unsaid(self, values: Mapping[str, str]) -> None:
         self.secrets += [secret for value in values.values() for secret in (value, *_inside(value))]
 
     async def _read_secret(self, name: str, namespace: str) -> dict[str, str]:
-        words = ["get", "secret", name, "--namespace", namespace, "--output", "json"]
+        """The values of a secret; none where it is not there."""
+        words = ["get", "secret", name, "--namespace", namespace, "--ignore-not-found", "--output", "json"]
         said = await self._run(words, f"reading the secret {name}", logged=False)
         data = json.loads(said or "{}").get("data") or {}
         return {key: base64.b64decode(value).decode(errors="replace") for key, value in data.items()}
@@ -114,10 +130,17 @@ class Manifests:
                 }
             )
         )
+        what = f"{namespace}/{label[1]}"
+        digest = key_of([digest_of(overlay), digest_of(overlay / resource)])
+        known = self.applied.workloads(what, digest)
+        if known is not None:
+            return known
         words = ["apply", *_FORCED, "--output", "name", "--kustomize", str(overlay)]
         said = await self._run(words, f"applying {label[1]}")
         applied = [line.strip().partition("/") for line in said.splitlines()]
-        return tuple(f"{_WORKLOADS[kind]}/{name}" for kind, _, name in applied if kind in _WORKLOADS)
+        workloads = tuple(f"{_WORKLOADS[kind]}/{name}" for kind, _, name in applied if kind in _WORKLOADS)
+        self.applied.note(what, digest, workloads)
+        return workloads
 
     async def _run(self, words: Sequence[str], what: str, stdin: bytes | None = None, *, logged: bool = True) -> str:
         try:

@@ -1,0 +1,66 @@
+"""What a run put on a kept cluster, remembered beside its credentials: the next one need not put it there again."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+from sluice.files import write_atomically
+
+
+@dataclass
+class Applied:
+    """What stands on one cluster: by name, the digest of what it was made from and the workloads that it has.
+
+    Taken when installing begins and given back when the suites ended: they break things on purpose and mend them. Of a
+    run that is killed in between nothing is remembered, and the next one puts everything there again.
+    """
+
+    file: Path
+    cluster: str = ""
+    known: dict[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
+    kept: bool = False  # whether an earlier run gave it back
+
+    @classmethod
+    def take(cls, kubeconfig: Path, *, reuse: bool) -> Self:
+        """Take what is remembered of the cluster of a kubeconfig; nothing of it, unless the cluster is used again."""
+        file = _file(kubeconfig)
+        cluster = hashlib.sha256(kubeconfig.read_bytes()).hexdigest()  # another cluster, other credentials
+        found = _read(file, cluster) if reuse else None
+        file.unlink(missing_ok=True)
+        return cls(file, cluster, found or {}, kept=found is not None)
+
+    def workloads(self, what: str, digest: str) -> tuple[str, ...] | None:
+        """The workloads of what stands there as it is wanted; None where it has to be put there."""
+        known, workloads = self.known.get(what, ("", ()))
+        return workloads if known == digest else None
+
+    def note(self, what: str, digest: str, workloads: tuple[str, ...] = ()) -> None:
+        """It stands there now. A Job has done its work, and may be gone when somebody looks for it."""
+        self.known[what] = (digest, tuple(one for one in workloads if not one.startswith("Job/")))
+
+    def give_back(self) -> None:
+        """Let the next run know. Raises OSError."""
+        write_atomically(self.file, json.dumps({"cluster": self.cluster, "known": self.known}).encode())
+
+
+def forget(kubeconfig: Path) -> None:
+    """Forget what stood on a cluster that is no more."""
+    _file(kubeconfig).unlink(missing_ok=True)
+
+
+def _file(kubeconfig: Path) -> Path:
+    return kubeconfig.with_suffix(".applied.json")
+
+
+def _read(file: Path, cluster: str) -> dict[str, tuple[str, tuple[str, ...]]] | None:
+    try:
+        said = json.loads(file.read_text(encoding="utf-8"))
+        if said["cluster"] != cluster:
+            return None
+        known: Mapping[str, tuple[str, list[str]]] = said["known"]
+        return {str(what): (str(digest), tuple(workloads)) for what, (digest, workloads) in known.items()}
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):  # not there, cut off, or of another cluster
+        return None
