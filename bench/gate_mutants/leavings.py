@@ -12,6 +12,7 @@ from pathlib import Path
 import anyio
 import httpx
 
+from sluice.adapters.kubernetes import applied
 from sluice.adapters.kubernetes.connection import connect
 from sluice.errors import NotReady
 
@@ -31,6 +32,7 @@ _GONE = (_PODS, "api/v1/{}/persistentvolumeclaims")
 
 async def empty(kubeconfig: Path, namespace: str) -> None:
     """Remove all that a release left. Raises as `remove_all` does, and ClusterError for an unfit kubeconfig."""
+    applied.forget_namespace(kubeconfig, namespace)
     async with connect(kubeconfig) as client:
         await remove_all(client, namespace)
 

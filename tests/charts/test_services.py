@@ -96,6 +96,14 @@ def test_a_drain_takes_one_pod_after_the_other(helm: Helm, chart: str, profile: 
     assert all(each["labelSelector"] == deployment["selector"] for each in spread)
 
 
+@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("chart", SERVICE_CHARTS)
+def test_an_old_pod_stays_until_everybody_knows_of_the_new_one(helm: Helm, chart: str, profile: str) -> None:
+    deployment = one(helm.manifests(chart, profile), "Deployment", chart)["spec"]
+    assert deployment["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
+    assert 5 <= deployment["minReadySeconds"] < deployment["progressDeadlineSeconds"]
+
+
 @pytest.mark.parametrize("chart", SERVICE_CHARTS)
 def test_the_sidecar_is_up_between_the_migration_and_the_service(helm: Helm, chart: str) -> None:
     spec = pod(helm.manifests(chart, "local"), chart)

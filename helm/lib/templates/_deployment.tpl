@@ -10,6 +10,7 @@ spec:
   replicas: {{ .Values.autoscaling.minReplicas }}
   {{- end }}
   revisionHistoryLimit: 3
+  minReadySeconds: {{ .Values.minReadySeconds }}
   progressDeadlineSeconds: {{ .Values.progressDeadlineSeconds }}
   strategy:
     type: RollingUpdate

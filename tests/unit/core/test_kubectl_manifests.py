@@ -9,7 +9,7 @@ import pytest
 import yaml
 from tests.unit.core.support import program
 
-from sluice.adapters.kubernetes.applied import Applied
+from sluice.adapters.kubernetes.applied import Applied, forget_namespace
 from sluice.adapters.kubernetes.manifests import Manifests
 from sluice.domain import Image
 from sluice.errors import ChartError
@@ -236,6 +236,18 @@ async def test_everything_is_applied_where_the_last_run_did_not_come_to_its_end(
     await put(rig)
     assert len(rig.calls()) == 6
     assert not file.exists()
+
+
+async def test_an_emptied_namespace_is_filled_again_and_nothing_else(rig: Rig) -> None:
+    tree(rig.folder)
+    await put(rig)
+    rig.manifests.applied.give_back()
+    forget_namespace(rig.folder / "kubeconfig", "other")
+    forget_namespace(rig.folder / "kubeconfig", "default")
+    (rig.folder / "calls").write_text("")
+    rig.begin(reuse=True)
+    await put(rig)
+    assert ["--kustomize" in words for words in rig.calls()] == [True, True]
 
 
 async def test_a_refused_manifest_is_tried_again(rig: Rig) -> None:

@@ -1,9 +1,11 @@
 """Numbers in words."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
+from sluice.domain import Monitoring
 from sluice.report import words
 
 
@@ -94,3 +96,9 @@ def test_a_time_that_no_calendar_has_is_told_as_a_number() -> None:
 )
 def test_what_steers_a_terminal_is_taken_out(text: str, printable: str) -> None:
     assert words.printable(text) == printable
+
+
+def test_what_prometheus_said_of_itself_or_that_it_said_nothing() -> None:
+    seen = Monitoring(100, 700, clock_skew_seconds=-0.25, starts=(90, 200, 300), longest_gap_seconds=31)
+    assert words.monitored(seen) == "clock -250 ms off, longest gap 31 s, started again 2 times"
+    assert words.monitored(replace(seen, error="HTTP 503")) == "could not be asked: HTTP 503"

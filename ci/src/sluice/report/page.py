@@ -196,12 +196,14 @@ def _facts(evidence: Evidence, verdict: Verdict) -> list[tuple[str, str]]:
     revision = evidence.revision or "none"
     met = sum(result.level == "pass" for result in verdict.objectives)
     return [
+        *([("No verdict on a release", evidence.partial)] if evidence.partial else []),
         ("Tests", tables.outcomes(evidence)),
         ("Objectives met", f"{met} of {len(verdict.objectives)}"),
         ("Began", words.moment(evidence.started)),
         ("Took", words.duration(evidence.ended - evidence.started)),
         ("Run", evidence.run_id),
         ("Kubernetes", f"{evidence.kubernetes or 'none'}, {evidence.runtime}"),
+        *([("Prometheus", words.monitored(evidence.monitoring))] if evidence.monitoring else []),
         ("Revision", f"{revision}, with uncommitted changes" if evidence.dirty else revision),
         ("Source", evidence.source_digest or "unknown"),
     ]

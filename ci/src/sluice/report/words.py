@@ -4,6 +4,8 @@ import math
 import re
 from datetime import UTC, datetime
 
+from sluice.domain import Monitoring
+
 # Terminals' escape sequences, control characters but tab and line end, and lone surrogates.
 _UNPRINTABLE = re.compile(
     "\x1b\\[[0-9;?]*[ -/]*[@-~]|\x1b\\][^\x07\x1b]*(?:\x07|\x1b\\\\)?|[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]"
@@ -54,6 +56,17 @@ def bound(text: str) -> float | None:
         return float(text.partition(" ")[2])
     except ValueError:
         return None
+
+
+def monitored(facts: Monitoring) -> str:
+    """What Prometheus said of itself: whether its numbers are to be believed."""
+    if facts.error:
+        return f"could not be asked: {facts.error}"
+    started = sum(at > facts.window_started for at in facts.starts)
+    return (
+        f"clock {quantity(facts.clock_skew_seconds, 'seconds')} off, longest gap "
+        f"{quantity(facts.longest_gap_seconds, 'seconds')}, started again {started} time{'' if started == 1 else 's'}"
+    )
 
 
 def size(count: float) -> str:

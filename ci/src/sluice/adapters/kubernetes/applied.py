@@ -51,6 +51,14 @@ def forget(kubeconfig: Path) -> None:
     _file(kubeconfig).unlink(missing_ok=True)
 
 
+def forget_namespace(kubeconfig: Path, namespace: str) -> None:
+    """Forget what stood in a namespace that somebody emptied."""
+    known = Applied.take(kubeconfig, reuse=True)
+    if known.kept:
+        known.known = {what: made for what, made in known.known.items() if not what.startswith(f"{namespace}/")}
+        known.give_back()
+
+
 def _file(kubeconfig: Path) -> Path:
     return kubeconfig.with_suffix(".applied.json")
 
