@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from sluice.adapters.helm.charts import Helm
-from sluice.adapters.kubernetes.applied import Applied
+from sluice.adapters.kubernetes.applied import ASIDE, Applied
 from sluice.adapters.kubernetes.connection import connect
 from sluice.adapters.kubernetes.manifests import Manifests
 from sluice.adapters.kubernetes.rollout import wait_rolled_out
@@ -37,7 +37,7 @@ def make_installer(
                 on_change=partial(run.progress.update, f"install {namespace}"),
             )
 
-    applied = Applied.take(kubeconfig, reuse=reuse)
+    applied = Applied.take(kubeconfig, reuse=reuse, aside=work / ASIDE)
     manifests = Manifests(kubectl, kubeconfig, work, run.logs, applied)
     charts = Helm(helm, kubeconfig, root, work, run.logs, keep_current=applied.kept)
     return Installer(root, charts, manifests, rolled_out, root / "tests" / "e2e" / "values"), manifests

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from tests.unit.core.support import program
 
-from sluice.adapters.kubernetes.applied import Applied, forget_namespace
+from sluice.adapters.kubernetes.applied import Applied, file_of, forget_namespace
 from sluice.adapters.kubernetes.manifests import Manifests
 from sluice.domain import Image
 from sluice.errors import ChartError
@@ -248,6 +248,18 @@ async def test_an_emptied_namespace_is_filled_again_and_nothing_else(rig: Rig) -
     rig.begin(reuse=True)
     await put(rig)
     assert ["--kustomize" in words for words in rig.calls()] == [True, True]
+
+
+async def test_a_run_inside_of_a_run_learns_what_stands_there_from_its_file(rig: Rig) -> None:
+    tree(rig.folder)
+    aside = rig.folder / "aside.json"
+    rig.manifests.applied.aside = aside
+    await put(rig)
+    file_of(rig.folder / "kubeconfig").write_bytes(aside.read_bytes())
+    (rig.folder / "calls").write_text("")
+    rig.begin(reuse=True)
+    await put(rig)
+    assert rig.calls() == []
 
 
 async def test_a_refused_manifest_is_tried_again(rig: Rig) -> None:

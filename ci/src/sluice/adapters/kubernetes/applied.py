@@ -9,6 +9,8 @@ from typing import Self
 
 from sluice.files import write_atomically
 
+ASIDE = "applied.json"
+
 
 @dataclass
 class Applied:
@@ -22,15 +24,16 @@ class Applied:
     cluster: str = ""
     known: dict[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
     kept: bool = False  # whether an earlier run gave it back
+    aside: Path | None = None
 
     @classmethod
-    def take(cls, kubeconfig: Path, *, reuse: bool) -> Self:
+    def take(cls, kubeconfig: Path, *, reuse: bool, aside: Path | None = None) -> Self:
         """Take what is remembered of the cluster of a kubeconfig; nothing of it, unless the cluster is used again."""
-        file = _file(kubeconfig)
+        file = file_of(kubeconfig)
         cluster = hashlib.sha256(kubeconfig.read_bytes()).hexdigest()  # another cluster, other credentials
         found = _read(file, cluster) if reuse else None
         file.unlink(missing_ok=True)
-        return cls(file, cluster, found or {}, kept=found is not None)
+        return cls(file, cluster, found or {}, kept=found is not None, aside=aside)
 
     def workloads(self, what: str, digest: str) -> tuple[str, ...] | None:
         """The workloads of what stands there as it is wanted; None where it has to be put there."""
@@ -40,15 +43,20 @@ class Applied:
     def note(self, what: str, digest: str, workloads: tuple[str, ...] = ()) -> None:
         """It stands there now. A Job has done its work, and may be gone when somebody looks for it."""
         self.known[what] = (digest, tuple(one for one in workloads if not one.startswith("Job/")))
+        if self.aside:
+            write_atomically(self.aside, self._text())
 
     def give_back(self) -> None:
         """Let the next run know. Raises OSError."""
-        write_atomically(self.file, json.dumps({"cluster": self.cluster, "known": self.known}).encode())
+        write_atomically(self.file, self._text())
+
+    def _text(self) -> bytes:
+        return json.dumps({"cluster": self.cluster, "known": self.known}).encode()
 
 
 def forget(kubeconfig: Path) -> None:
     """Forget what stood on a cluster that is no more."""
-    _file(kubeconfig).unlink(missing_ok=True)
+    file_of(kubeconfig).unlink(missing_ok=True)
 
 
 def forget_namespace(kubeconfig: Path, namespace: str) -> None:
@@ -59,7 +67,8 @@ def forget_namespace(kubeconfig: Path, namespace: str) -> None:
         known.give_back()
 
 
-def _file(kubeconfig: Path) -> Path:
+def file_of(kubeconfig: Path) -> Path:
+    """Where it is remembered what stands on a kubeconfig's cluster."""
     return kubeconfig.with_suffix(".applied.json")
 
 
