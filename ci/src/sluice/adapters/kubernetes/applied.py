@@ -33,7 +33,9 @@ class Applied:
         cluster = hashlib.sha256(kubeconfig.read_bytes()).hexdigest()  # another cluster, other credentials
         found = _read(file, cluster) if reuse else None
         file.unlink(missing_ok=True)
-        return cls(file, cluster, found or {}, kept=found is not None, aside=aside)
+        taken = cls(file, cluster, found or {}, kept=found is not None, aside=aside)
+        taken._set_aside()
+        return taken
 
     def workloads(self, what: str, digest: str) -> tuple[str, ...] | None:
         """The workloads of what stands there as it is wanted; None where it has to be put there."""
@@ -43,12 +45,15 @@ class Applied:
     def note(self, what: str, digest: str, workloads: tuple[str, ...] = ()) -> None:
         """It stands there now. A Job has done its work, and may be gone when somebody looks for it."""
         self.known[what] = (digest, tuple(one for one in workloads if not one.startswith("Job/")))
-        if self.aside:
-            write_atomically(self.aside, self._text())
+        self._set_aside()
 
     def give_back(self) -> None:
         """Let the next run know. Raises OSError."""
         write_atomically(self.file, self._text())
+
+    def _set_aside(self) -> None:
+        if self.aside:
+            write_atomically(self.aside, self._text())
 
     def _text(self) -> bytes:
         return json.dumps({"cluster": self.cluster, "known": self.known}).encode()

@@ -115,23 +115,20 @@ class Manifests:
     async def _kustomize(
         self, overlay: Path, resource: str, images: Mapping[str, Image], namespace: str, label: tuple[str, str]
     ) -> tuple[str, ...]:
-        (overlay / "kustomization.yaml").write_text(
-            yaml.safe_dump(
-                {
-                    "apiVersion": "kustomize.config.k8s.io/v1beta1",
-                    "kind": "Kustomization",
-                    "namespace": namespace,
-                    "resources": [resource],
-                    "labels": [{"pairs": dict([label])}],
-                    "images": [
-                        {"name": name, "newName": image.repository, "digest": image.digest}
-                        for name, image in images.items()
-                    ],
-                }
-            )
-        )
+        kustomization: dict[str, object] = {
+            "apiVersion": "kustomize.config.k8s.io/v1beta1",
+            "kind": "Kustomization",
+            "namespace": namespace,
+            "resources": [resource],
+            "labels": [{"pairs": dict([label])}],
+            "images": [
+                {"name": name, "newName": image.repository, "digest": image.digest} for name, image in images.items()
+            ],
+        }
+        (overlay / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
         what = f"{namespace}/{label[1]}"
-        digest = key_of([digest_of(overlay), digest_of(overlay / resource)])
+        # Where the tree lies does not matter, what is in it does.
+        digest = key_of(kustomization | {"resources": digest_of(overlay / resource)})
         known = self.applied.workloads(what, digest)
         if known is not None:
             return known
