@@ -182,9 +182,10 @@ def test_a_target_that_answered_lately_is_up(tmp_path: Path) -> None:
         {"series": 'up{pod="gone"}', "values": "0x20 stale"},
         {"series": 'up{pod="added"}', "values": "_x37 0x20"},
         {"series": 'up{pod="never"}', "values": "_x35 0x20"},
+        {"series": 'up{pod="drill",namespace="drills"}', "values": "0x60"},  # broken on purpose, and run again at last
     ]
     expected = [('{pod="well"}', 1.0), ('{pod="moment"}', 1.0), ('{pod="down"}', 0.0), ('{pod="never"}', 0.0)]
-    check(tmp_path, given, [asked(up.query, *expected), asked(up.samples_query, ("{}", 5))])
+    check(tmp_path, given, [asked(up.query, *expected), asked(up.samples_query, ("{}", 6))])
 
 
 def test_without_series_no_query_makes_one_up(tmp_path: Path) -> None:
