@@ -13,6 +13,7 @@ from sluice.adapters.kubernetes.workloads import ApiWorkloads
 from sluice.run import Run
 from sluice.settings import Settings
 from sluice.steps.install_charts import Installer
+from sluice.steps.tidy_evidence import WORK_FOLDER
 
 
 def make_installer(
@@ -22,7 +23,7 @@ def make_installer(
 
     With `reuse`, what stands on the cluster as it is wanted is left alone.
     """
-    work = run.folder / "work"
+    work = run.folder / WORK_FOLDER
     work.mkdir(exist_ok=True)
 
     async def rolled_out(namespace: str, *, expect: Sequence[str] = (), selector: str = "") -> None:

@@ -55,12 +55,20 @@ def layer_of(path: Path) -> Layer:
 
 
 def configuration(layers: Sequence[Layer], entrypoint: Sequence[str], user: str = "") -> bytes:
-    """Return an image configuration (image-spec, config.md) with no time in it."""
-    return as_json(
+    """Return the configuration of an image that is one program, for this architecture."""
+    run = {"Entrypoint": list(entrypoint), "Env": [_PATH], "User": user, "WorkingDir": "/"}
+    return configuration_of(layers, run)
+
+
+def configuration_of(
+    layers: Sequence[Layer], run: Mapping[str, object], *, architecture: str = "amd64", system: str = "linux"
+) -> bytes:
+    """Return an image configuration (image-spec, config.md) with no time in it; `run` says how to run the image."""
+    return _json(
         {
-            "architecture": "amd64",
-            "os": "linux",
-            "config": {"Entrypoint": list(entrypoint), "Env": [_PATH], "User": user, "WorkingDir": "/"},
+            "architecture": architecture,
+            "os": system,
+            "config": dict(run),
             "rootfs": {"type": "layers", "diff_ids": [layer.diff_id for layer in layers]},
         }
     )
@@ -74,7 +82,7 @@ def write_layout(folder: Path, config: bytes, layers: Sequence[Layer]) -> str:
         blob = blobs / layer.diff_id.removeprefix("sha256:")
         if not blob.exists():
             os.link(layer.path, blob)
-    manifest = as_json(
+    manifest = _json(
         {
             "schemaVersion": 2,
             "mediaType": "application/vnd.oci.image.manifest.v1+json",
@@ -91,7 +99,7 @@ def write_layout(folder: Path, config: bytes, layers: Sequence[Layer]) -> str:
     )
     descriptor = _descriptor(blobs, manifest, "application/vnd.oci.image.manifest.v1+json")
     (folder / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
-    (folder / "index.json").write_bytes(as_json({"schemaVersion": 2, "manifests": [descriptor]}))
+    (folder / "index.json").write_bytes(_json({"schemaVersion": 2, "manifests": [descriptor]}))
     return str(descriptor["digest"])
 
 
@@ -157,11 +165,10 @@ def write_archive(target: Path, images: Sequence[Tagged]) -> None:
                 written.add(config_name)
                 _add(tar, config_name, image.config)
             entries.append({"Config": config_name, "RepoTags": list(image.tags), "Layers": names})
-        _add(tar, "manifest.json", as_json(entries))
+        _add(tar, "manifest.json", _json(entries))
 
 
-def as_json(value: object) -> bytes:
-    """Return a value as JSON of one spelling: sorted, without spaces."""
+def _json(value: object) -> bytes:
     return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
 
 

@@ -73,15 +73,9 @@ class Layers:
 
 def settled_configuration(config: dict[str, Any], layers: Sequence[oci.Layer]) -> bytes:
     """Return an image configuration that says how to run an image, and nothing of its making."""
-    run = config.get("config") or {}
-    return oci.as_json(
-        {
-            "architecture": config["architecture"],
-            "os": config["os"],
-            "config": {key: run[key] for key in _RUN if run.get(key)},
-            "rootfs": {"type": "layers", "diff_ids": [layer.diff_id for layer in layers]},
-        }
-    )
+    given = config.get("config") or {}
+    run = {key: given[key] for key in _RUN if given.get(key)}
+    return oci.configuration_of(layers, run, architecture=config["architecture"], system=config["os"])
 
 
 def _unpacked(built: Path) -> IO[bytes]:
