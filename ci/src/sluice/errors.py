@@ -14,7 +14,8 @@
     ├── ChartError          a chart does not render or does not install
     ├── NotReady            a deadline passed; carries the last cause
     ├── EvidenceError       evidence is missing, broken or of another schema
-    └── PolicyError         release/policy.toml
+    ├── PolicyError         release/policy.toml
+    └── TargetError         targets/*.toml
 
 Each says, in this order: what failed, the value seen, what was expected, the next command.
 """
@@ -66,6 +67,10 @@ class SettingsError(_Mistakes):
 
 class PolicyError(_Mistakes):
     """Raised when release/policy.toml cannot be used."""
+
+
+class TargetError(_Mistakes):
+    """Raised when targets/*.toml cannot be used, or names no target that was asked for."""
 
 
 class SloError(_Mistakes):

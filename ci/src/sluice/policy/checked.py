@@ -2,7 +2,7 @@
 
 import json
 import tomllib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,13 +25,15 @@ def load_checked(
     tables: str,
     named_by: str,
     dates: bool = False,
+    documented: str = "release/README.md",
 ) -> T:
     """Return what a file holds. `contradictions` finds what is wrong between values that are each well-formed.
 
-    `tables` is the file's array of tables, `named_by` the key that an entry of it is called by in messages.
+    `tables` is the file's array of tables, `named_by` the key that an entry of it is called by in messages,
+    `documented` where its keys are listed.
     Raises PolicyError that names every mistake, each with its line, or the place where the text is not TOML.
     """
-    cure = f"mend {path.name}; release/README.md lists what it may hold"
+    cure = f"mend {path.name}; {documented} lists what it may hold"
     try:
         text = path.read_text(encoding="utf-8")
         given = tomllib.loads(text)
@@ -59,8 +61,16 @@ def load_checked(
             (line_of(text, place) or 1, f"{_shown(place, given, tables, named_by)}: {said}") for place, said in found
         }
         mistakes = [f"line {line}: {said}" for line, said in sorted(told)]
-        raise PolicyError(str(path), mistakes, expected="the keys that release/README.md lists", next_command=cure)
+        raise PolicyError(str(path), mistakes, expected=f"the keys that {documented} lists", next_command=cure)
     return value
+
+
+def entries(given: Mapping[str, Any], tables: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The well-formed entries of an array of tables, with their numbers."""
+    found = given.get(tables)
+    for index, entry in enumerate(found if isinstance(found, list) else ()):
+        if isinstance(entry, dict):
+            yield index, entry
 
 
 def _iso(day: object) -> str:
@@ -84,10 +94,10 @@ def _shown(place: Sequence[str | int], given: dict[str, Any], tables: str, named
     """The place in the file's words: objective "p95-latency" weight."""
     parts = list(place)
     words = []
-    if len(parts) > 1 and parts[0] == tables and isinstance(parts[1], int):
-        entry = given[tables][parts[1]]
+    if len(parts) > 1 and isinstance(parts[1], int):
+        entry = given[tables][parts[1]] if parts[0] == tables else None
         name = entry.get(named_by) if isinstance(entry, dict) else None
-        words = [f'{tables} "{name}"' if isinstance(name, str) else f"{tables} {parts[1] + 1}"]
+        words = [f'{parts[0]} "{name}"' if isinstance(name, str) else f"{parts[0]} {parts[1] + 1}"]
         parts = parts[2:]
     words += [str(part) for part in parts]
     return " ".join(words) or "the file"

@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 from sluice.domain import Override, Quarantined
-from sluice.policy.checked import Mistake, load_checked
+from sluice.policy.checked import Mistake, entries, load_checked
 from sluice.policy.model import STRICT, Objective
 
 
@@ -74,7 +74,7 @@ def load_overrides(path: Path, objectives: Collection[Objective], *, now: float)
     known = {objective.name: objective for objective in objectives}
 
     def contradictions(given: dict[str, Any]) -> Iterator[Mistake]:
-        for index, entry in _entries(given, "override"):
+        for index, entry in entries(given, "override"):
             name = entry.get("objective")
             if isinstance(name, str):
                 refused = why_not_overridden(known.get(name))
@@ -105,7 +105,7 @@ def load_quarantine(path: Path, *, now: float) -> tuple[Quarantined, ...]:
     """
 
     def contradictions(given: dict[str, Any]) -> Iterator[Mistake]:
-        for index, entry in _entries(given, "test"):
+        for index, entry in entries(given, "test"):
             yield from _over(entry, "expires", ("test", index), now)
         yield from _twice(given, "test", "id")
 
@@ -113,13 +113,6 @@ def load_quarantine(path: Path, *, now: float) -> tuple[Quarantined, ...]:
         return ()
     found = load_checked(path, _Quarantine, contradictions, tables="test", named_by="id", dates=True)
     return tuple(Quarantined(one.id, one.owner, one.reason, one.expires.timestamp()) for one in found.tests)
-
-
-def _entries(given: Mapping[str, Any], tables: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    entries = given.get(tables)
-    for index, entry in enumerate(entries if isinstance(entries, list) else ()):
-        if isinstance(entry, dict):
-            yield index, entry
 
 
 def _over(entry: Mapping[str, Any], key: str, place: tuple[str, int], now: float) -> Iterator[Mistake]:
@@ -132,7 +125,7 @@ def _over(entry: Mapping[str, Any], key: str, place: tuple[str, int], now: float
 
 def _twice(given: Mapping[str, Any], tables: str, key: str) -> Iterator[Mistake]:
     seen: set[str] = set()
-    for index, entry in _entries(given, tables):
+    for index, entry in entries(given, tables):
         name = entry.get(key)
         if isinstance(name, str) and name in seen:
             yield (tables, index, key), "is named more than once"
