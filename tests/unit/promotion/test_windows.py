@@ -34,7 +34,7 @@ def test_it_is_open_in_its_windows(moment: str) -> None:
 @pytest.mark.parametrize(
     ("moment", "said"),
     [
-        ("2026-11-26T08:59", "Thursday 08:59 in Europe/Berlin is outside of the windows of gke; it opens Thu 2026-11-26"),
+        ("2026-11-26T08:59", "Thursday 08:59 in Europe/Berlin is outside of the windows of gke; it opens Thu"),
         ("2026-11-26T16:00", "it opens Fri 2026-11-27 09:00 CET"),
         ("2026-11-27T12:00", "it opens Mon 2026-11-30 09:00 CET"),
         ("2026-12-21T10:00", "gke is frozen from 2026-12-20 until 2027-01-03: holidays; it opens Mon 2027-01-04 09:00"),

@@ -1,7 +1,7 @@
 """What was done to a target, entry by entry: append only, each entry chained to the one before by its digest.
 
 An entry's digest is SHA-256 over its JSON of one spelling, the digest of the entry before included: whoever changes,
-removes or puts in an entry breaks every digest after it. The scheme is that of a hash chain (Haber and Stornetta, How to
+removes or puts in an entry breaks every digest after it. The scheme: a hash chain (Haber and Stornetta, How to
 Time-Stamp a Digital Document, Journal of Cryptology 3(2), 1991).
 """
 
