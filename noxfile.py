@@ -23,7 +23,7 @@ def sluice(session: nox.Session, *args: str) -> None:
 
 @nox.session
 def doctor(session: nox.Session) -> None:
-    """What this host has and lacks, each line with its cure."""
+    """What this host has and lacks, each line with its cure; `-- --cloud gke`: what that target does."""
     sluice(session, "doctor")
 
 
@@ -118,6 +118,13 @@ def e2e(session: nox.Session) -> None:
 
 
 @nox.session
+def promotion(session: nox.Session) -> None:
+    """A release onto a second cluster: promoted, refused, killed, rolled back. Needs a run that passed."""
+    session.run("python", "-m", "sluice", "target", "up", external=True)
+    session.run("pytest", "tests/promotion", *session.posargs, external=True, env=tools(session))
+
+
+@nox.session
 def gate(session: nox.Session) -> None:
     """Judge evidence again: `-- --evidence DIR [--dry-run] [--explain] [--policy F]`."""
     sluice(session, "gate")
@@ -139,6 +146,42 @@ def compare(session: nox.Session) -> None:
 def schemas(session: nox.Session) -> None:
     """Write docs/schemas anew from the dataclasses of evidence and verdict."""
     sluice(session, "schemas")
+
+
+@nox.session
+def release(session: nox.Session) -> None:
+    """From a passing run, a signed release: `-- [--run DIR]`."""
+    sluice(session, "release")
+
+
+@nox.session
+def deploy(session: nox.Session) -> None:
+    """A release onto a target: `-- --cloud gke [--release ID] [--dry-run]`."""
+    sluice(session, "deploy")
+
+
+@nox.session
+def rollback(session: nox.Session) -> None:
+    """Back to what was verified before: `-- --cloud gke`."""
+    sluice(session, "rollback")
+
+
+@nox.session
+def status(session: nox.Session) -> None:
+    """What runs on each target, since when, and what differs."""
+    sluice(session, "status")
+
+
+@nox.session
+def history(session: nox.Session) -> None:
+    """What was promoted to a target: `-- --cloud gke`."""
+    sluice(session, "history")
+
+
+@nox.session
+def target(session: nox.Session) -> None:
+    """A second cluster that stands for a cloud's: `-- up`, `-- down`."""
+    sluice(session, "target")
 
 
 @nox.session

@@ -21,7 +21,7 @@ GOOD = Change("unchanged", "nothing")
 # So many healthy releases go first: the gate compares with them, as release/policy.toml needs it.
 FIRST_HEALTHY = 3
 # What a run keeps of a release that passed, and the next one compares with: of healthy ones it goes to the next copy.
-_PASSED = Path(".sluice", "releases")
+_PASSED = Path(".sluice", "baselines")
 # Of a run's folder, what somebody who was not there needs: everything but what the cluster could be rebuilt from.
 _LEFT_BEHIND = ("work",)
 

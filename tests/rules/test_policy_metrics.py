@@ -12,7 +12,7 @@ from sluice.dashboards import FOLDER, load_dashboards
 from sluice.errors import PolicyError
 from sluice.policy import load_policy
 from sluice.policy.promql import metrics_named
-from sluice.releases import metrics_known
+from sluice.standing import metrics_known
 
 from .catalog import REPOSITORY, rule_files
 from .metrics import LIST, named, read_list

@@ -39,7 +39,8 @@ MAY_IMPORT = {
     "policy": {"domain", "errors", "toml_lines"},
     "schemas": {"domain"},
     "gate": {"domain", "errors", "policy"},
-    "releases": {"domain", "errors", "policy"},
+    "standing": {"domain", "errors", "policy"},
+    "promotion": {"domain", "errors", "files", "policy", "slo"},
     "dashboards": {"domain", "errors"},
     "suite_recorder": {"domain", "masking"},
     "steps": {
@@ -49,6 +50,7 @@ MAY_IMPORT = {
         "ports",
         "policy",
         "gate",
+        "promotion",
         "dashboards",
         "settings",
         "toml_lines",
@@ -59,8 +61,18 @@ MAY_IMPORT = {
     "compare_rules": set[str](),
     "compare_durations": {"domain", "compare_rules"},
     "compare": {"domain", "compare_rules", "compare_durations"},
-    "report": {"domain", "errors", "policy", "dashboards", "masking", "compare", "compare_rules", "report"},
-    "adapters": {"domain", "errors", "files", "ports", "masking", "adapters", "supply"},
+    "report": {
+        "domain",
+        "errors",
+        "policy",
+        "promotion",
+        "dashboards",
+        "masking",
+        "compare",
+        "compare_rules",
+        "report",
+    },
+    "adapters": {"domain", "errors", "files", "ports", "masking", "promotion", "adapters", "supply"},
     "supply": {"domain", "errors", "ports", "toml_lines", "supply", "adapters"},
 }
 

@@ -22,12 +22,13 @@ from sluice.errors import HostError, SupplyError
 from sluice.installing import make_installer
 from sluice.judging import Judge
 from sluice.policy import load_policy
-from sluice.releases import load_standing, metrics_known
 from sluice.run import Run
 from sluice.settings import Settings
+from sluice.standing import load_standing, metrics_known
 from sluice.steps import build_images, create_cluster, install_charts, run_suites
 from sluice.steps.resolve_source import resolve_source
 from sluice.steps.suite_plan import ALL, Selection
+from sluice.suites import suite_context
 from sluice.supply import artifact
 from sluice.supply.cache import Cache
 from sluice.supply.catalog import load_catalog
@@ -142,15 +143,18 @@ class Toolbox:
                 self._registry = registry
             return self._registry
 
-    async def provider(self) -> KindCluster:
-        """kind's cluster of the settings' name."""
+    async def provider(self, name: str = "") -> KindCluster:
+        """kind's cluster of that name, or of the settings'."""
         kind = artifact.program(await self.supply.get("kind"))
         state, log = self.settings.cache / "clusters", self._run.logs / "kind.log"
         cluster = self.settings.cluster
-        return KindCluster(await self.engine(), kind, cluster.name, state, log, reach=cluster.engine_host)
+        return KindCluster(await self.engine(), kind, name or cluster.name, state, log, reach=cluster.engine_host)
 
-    async def create_cluster(self) -> Cluster:
-        """The cluster, new or kept."""
+    async def create_cluster(self, *, name: str = "", also: LocalRegistry | None = None) -> Cluster:
+        """The cluster, new or kept; of another name than the settings' where one is given.
+
+        `also` is a registry that its node is to know besides this host's own.
+        """
         node = await self.supply.get("node")
         config = kind_config(
             from_source=node.how == "source",
@@ -159,15 +163,19 @@ class Toolbox:
             api_address=self.settings.cluster.api_address,
             api_names=self.settings.cluster.api_names,
         )
-        return await create_cluster.create_cluster(
-            await self.provider(),
+        provider, what = await self.provider(name), "create target" if name else "create cluster"
+        cluster = await create_cluster.create_cluster(
+            provider,
             await self.registry(),
             node_image=await in_engine(await self.engine(), node),
             kubernetes=node.version,
             config=config,
             reuse=self._options.reuse,
-            on_line=partial(self._run.progress.update, "create cluster"),
+            on_line=partial(self._run.progress.update, what),
         )
+        if also:
+            await also.join(provider.node)
+        return cluster
 
     async def build_images(self, source: Source) -> Images:
         """The services' images, in the local registry."""
@@ -222,25 +230,15 @@ class Toolbox:
 
     async def run_suites(self, source: Source) -> SuiteResults:
         """The suites, on the cluster."""
-        spaces, address = self.settings.namespaces, run_suites.ServiceAddress
-        context = run_suites.SuiteContext(
-            run_id=self._run.id,
-            kubeconfig=str(self.kubeconfig),
-            namespace=spaces.services,
-            services={s.name: address(spaces.services, s.name, s.port) for s in source.services},
-            prometheus=address(spaces.monitoring, "prometheus", 9090),
-            alertmanager=address(spaces.monitoring, "alertmanager", 9093),
-            loki=address(spaces.logging, "loki", 3100),
-            fixtures=tuple(fixture.name for fixture in source.fixtures),
-            helm=str(artifact.program(await self.supply.get("helm"))),
-            kubectl=str(artifact.program(await self.supply.get("kubectl"))),
-            evidence_dir=str(self._run.folder),
-            quiet_minutes=self.settings.run.quiet_minutes,
-            # What the command line may have said; the rest is in the environment and in sluice.toml already.
-            settings={
-                "SLUICE_SUPPLY_MODE": self.settings.supply.mode,
-                "SLUICE_RUN_RUNTIME": self.settings.run.runtime,
-            },
+        context = suite_context(
+            self.settings,
+            self._run,
+            spaces=self.settings.namespaces,
+            services=source.services,
+            fixtures=source.fixtures,
+            kubeconfig=self.kubeconfig,
+            helm=artifact.program(await self.supply.get("helm")),
+            kubectl=artifact.program(await self.supply.get("kubectl")),
         )
         results = await run_suites.run_suites(
             root=self.root,

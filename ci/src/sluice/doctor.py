@@ -148,9 +148,9 @@ async def _upstream(settings: Settings) -> Finding:
     )
 
 
-def table(findings: list[Finding]) -> Table:
+def table(findings: list[Finding], *, title: str = "this host") -> Table:
     """Return the findings as a table for the terminal."""
-    shown = Table(title="this host", title_justify="left", caption_justify="left")
+    shown = Table(title=title, title_justify="left", caption_justify="left")
     for column in ("", "what", "seen", "cure"):
         shown.add_column(column, overflow="fold")
     signs = {"has": "✓", "short": "○", "lacks": "✗"}

@@ -14,8 +14,13 @@
     ├── ChartError          a chart does not render or does not install
     ├── NotReady            a deadline passed; carries the last cause
     ├── EvidenceError       evidence is missing, broken or of another schema
+    ├── SignatureRefused    not signed, or by another key
     ├── PolicyError         release/policy.toml
-    └── TargetError         targets/*.toml
+    ├── TargetError         targets/*.toml
+    ├── LedgerError         a target's ledger is broken, or was cut or rewritten
+    ├── PromotionRefused    a release may not go to a target, with every reason
+    ├── PromotionUnderWay   somebody else is promoting to the target
+    └── LockLost            the promotion lock could not be kept
 
 Each says, in this order: what failed, the value seen, what was expected, the next command.
 """
@@ -51,9 +56,11 @@ def in_a_line(error: Exception) -> str:
 class _Mistakes(SluiceError):
     """Several mistakes of one file, told together."""
 
+    kind = "mistake"
+
     def __init__(self, where: str, mistakes: Sequence[str], *, expected: str = "", next_command: str = "") -> None:
         self.mistakes = tuple(mistakes)
-        count = f"{len(self.mistakes)} mistake{'s' if len(self.mistakes) != 1 else ''}"
+        count = f"{len(self.mistakes)} {self.kind}{'s' if len(self.mistakes) != 1 else ''}"
         super().__init__(
             f"{where}: {count}\n" + "\n".join(f"  - {mistake}" for mistake in self.mistakes),
             expected=expected,
@@ -127,3 +134,31 @@ class NotReady(SluiceError):
 
 class EvidenceError(SluiceError):
     """Raised when evidence is missing, broken, or written under another schema."""
+
+
+class SignatureRefused(SluiceError):
+    """Raised when an image or a release is not signed by the key that it has to be; `signed` tells if by another."""
+
+    def __init__(
+        self, failed: str, *, signed: bool, seen: str = "", expected: str = "", next_command: str = ""
+    ) -> None:
+        self.signed = signed
+        super().__init__(failed, seen=seen, expected=expected, next_command=next_command)
+
+
+class LedgerError(SluiceError):
+    """Raised when a target's ledger is not what Sluice wrote, or takes no such entry."""
+
+
+class PromotionRefused(_Mistakes):
+    """Raised before anything is changed, where a release may not go to a target; tells every reason."""
+
+    kind = "reason"
+
+
+class PromotionUnderWay(SluiceError):
+    """Raised when the promotion lock of a target is held by somebody who is alive."""
+
+
+class LockLost(SluiceError):
+    """Raised when the promotion lock could not be renewed in time, or somebody else has it now."""

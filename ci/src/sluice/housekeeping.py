@@ -25,10 +25,15 @@ async def clean(settings: Settings, root: Path, *, with_cache: bool) -> list[str
     name, cache = settings.cluster.name, settings.cache
     if await engine.answers():
         docker = Engine(cache / "docker")
-        if await _delete_cluster(docker, name, cache):
-            said.append(f"removed the cluster {name}")
-        if await LocalRegistry(docker, name, settings.cluster.registry_port).remove():
-            said.append(f"removed the registry {name}-registry and its volume")
+        target = settings.cluster.target_name
+        for cluster, port in (
+            (name, settings.cluster.registry_port),
+            (target, settings.cluster.target_registry_port),
+        ):
+            if await _delete_cluster(docker, cluster, cache):
+                said.append(f"removed the cluster {cluster}")
+            if await LocalRegistry(docker, cluster, port).remove():
+                said.append(f"removed the registry {cluster}-registry and its volume")
         images = sorted(
             {*await _images(docker, f"reference={_OURS}"), *await _images(docker, f"label={OWNER_LABEL}=sluice")}
         )
@@ -52,9 +57,10 @@ async def clean(settings: Settings, root: Path, *, with_cache: bool) -> list[str
         with suppress(OSError):  # what is left in there speaks of clusters of other names
             (cache / "clusters").rmdir()
         said.append(f"removed what was built and fetched below {cache}")
-    tools = root / settings.run.folder / "tools"
-    if tools.exists():
-        shutil.rmtree(tools)
+    home = root / settings.run.folder
+    for folder in (home / "tools", home / "target"):
+        if folder.exists():
+            shutil.rmtree(folder)
     return said or ["nothing here was made by Sluice"]
 
 

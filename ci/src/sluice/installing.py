@@ -12,7 +12,7 @@ from sluice.adapters.kubernetes.rollout import wait_rolled_out
 from sluice.adapters.kubernetes.workloads import ApiWorkloads
 from sluice.run import Run
 from sluice.settings import Settings
-from sluice.steps.install_charts import Installer
+from sluice.steps.install_charts import Installer, values_in
 from sluice.steps.tidy_evidence import WORK_FOLDER
 
 
@@ -41,4 +41,4 @@ def make_installer(
     applied = Applied.take(kubeconfig, reuse=reuse, aside=work / ASIDE)
     manifests = Manifests(kubectl, kubeconfig, work, run.logs, applied)
     charts = Helm(helm, kubeconfig, root, work, run.logs, keep_current=applied.kept)
-    return Installer(root, charts, manifests, rolled_out, root / "tests" / "e2e" / "values"), manifests
+    return Installer(root, charts, manifests, rolled_out, values_in(root / "tests" / "e2e" / "values")), manifests

@@ -23,10 +23,10 @@ from sluice.files import tail
 from sluice.masking import masker
 from sluice.policy import Policy
 from sluice.rebuild import RUN_FILE, RunRecord, reports, results_so_far
-from sluice.releases import POLICY_COPY, Standing, record
 from sluice.report import page
 from sluice.run import Run
 from sluice.settings import Settings
+from sluice.standing import POLICY_COPY, Standing, record
 from sluice.steps import collect_dashboards, collect_evidence, gather_failure, gather_tests
 from sluice.steps.gather_tests import AFTER_SECONDS
 from sluice.steps.tidy_evidence import Bounds

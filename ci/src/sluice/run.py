@@ -20,7 +20,7 @@ import secrets
 import time
 import traceback
 import weakref
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import asdict, is_dataclass
 from datetime import UTC, datetime
@@ -35,6 +35,7 @@ from sluice.errors import EvidenceError, NotReady, SluiceError
 from sluice.files import append_line, write_atomically
 from sluice.ports import Progress
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 STEPS = "steps.jsonl"
@@ -68,6 +69,22 @@ def begin(group: TaskGroup, work: Callable[[], Awaitable[T]]) -> Later[T]:
 
     group.start_soon(run)
     return later
+
+
+async def side_by_side(work: Callable[[S], Awaitable[T]], items: Iterable[S], *, width: int = 4) -> list[T]:
+    """Return what work makes of each item, in their order, so many at a time; the first that fails ends the others."""
+    given = list(items)
+    found: dict[int, T] = {}
+    limit = anyio.CapacityLimiter(width)
+
+    async def one(number: int, item: S) -> None:
+        async with limit:
+            found[number] = await work(item)
+
+    async with anyio.create_task_group() as group:
+        for number, item in enumerate(given):
+            group.start_soon(one, number, item)
+    return [found[number] for number in range(len(given))]
 
 
 class Run:

@@ -26,12 +26,18 @@ class _Table(BaseModel):
 
 
 class ClusterSettings(_Table):
-    """The kind cluster that suites run on."""
+    """The kind cluster that suites run on, and beside it the one that stands for a target."""
 
     name: Name = "sluice"
     registry_port: Annotated[int, Field(ge=1024, le=65_535)] = 5001
+    target_registry_port: Annotated[int, Field(ge=1024, le=65_535)] = 5443
     api_address: Annotated[str, Field(pattern=r"^\d{1,3}(\.\d{1,3}){3}$")] = "127.0.0.1"
     api_names: tuple[str, ...] = ()
+
+    @property
+    def target_name(self) -> str:
+        """The name of the kind cluster that stands for a target."""
+        return f"{self.name}-target"
 
     @property
     def engine_host(self) -> str:
@@ -82,6 +88,20 @@ class RunSettings(_Table):
     quiet_minutes: Annotated[float, Field(ge=0.5, le=60)] = 1.0
 
 
+class ReleaseSettings(_Table):
+    """Where releases are kept, and the key that they are signed with.
+
+    Without `repository` it is this host's own registry, which `credentials` (a Docker configuration) and `ca` (PEM) are
+    not for; without `key` it is a key of this tree's own, in .sluice/keys.
+    """
+
+    repository: str = ""
+    credentials: str = ""
+    ca: str = ""
+    key: str = ""
+    password_file: str = ""
+
+
 class EvidenceSettings(_Table):
     """How much a run keeps, in MB of 10^6 bytes; `failed_tests` is how many of them get a folder of their own."""
 
@@ -99,6 +119,7 @@ class Settings(_Table):
     deadlines: DeadlineSettings = DeadlineSettings()
     run: RunSettings = RunSettings()
     evidence: EvidenceSettings = EvidenceSettings()
+    release: ReleaseSettings = ReleaseSettings()
 
     @property
     def cache(self) -> Path:

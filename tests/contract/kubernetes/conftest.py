@@ -101,6 +101,15 @@ async def api_server(cluster: Path) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
+@pytest.fixture
+async def namespace(api_server: httpx.AsyncClient) -> str:
+    """A namespace of the test's own."""
+    name = f"test-{uuid.uuid4().hex[:8]}"
+    response = await api_server.post("/api/v1/namespaces", json={"metadata": {"name": name}})
+    assert response.is_success, response.text
+    return name
+
+
 @pytest.fixture(scope="module")
 def host_address() -> str:
     """An address of this machine that is not loopback: the API server proxies to no other."""

@@ -3,7 +3,6 @@
 import json
 import threading
 import time
-import uuid
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -26,14 +25,6 @@ async def create(client: httpx.AsyncClient, path: str, manifest: dict[str, Any])
     assert response.status_code == 201, response.text
     body: dict[str, Any] = response.json()
     return body
-
-
-@pytest.fixture
-async def namespace(api_server: httpx.AsyncClient) -> str:
-    """A namespace of the test's own."""
-    name = f"test-{uuid.uuid4().hex[:8]}"
-    await create(api_server, "/api/v1/namespaces", {"metadata": {"name": name}})
-    return name
 
 
 def pod_spec() -> dict[str, Any]:

@@ -17,8 +17,8 @@ POLICY = 'required_suites = ["everything"]\n'
 
 def keep(tree: Path, name: str) -> None:
     """What a run keeps of a release that passed."""
-    (tree / ".sluice" / "releases").mkdir(parents=True, exist_ok=True)
-    (tree / ".sluice" / "releases" / f"{name}.json").write_text("{}")
+    (tree / ".sluice" / "baselines").mkdir(parents=True, exist_ok=True)
+    (tree / ".sluice" / "baselines" / f"{name}.json").write_text("{}")
 
 
 class StandIn:

@@ -93,6 +93,16 @@ async def test_an_image_is_built_without_network_pushed_and_known_by_digest(rig:
     assert list((rig.work / ".building").iterdir()) == []
 
 
+async def test_a_build_that_is_to_prove_something_keeps_nothing_of_the_engines(rig: Rig) -> None:
+    fresh = DockerBuilder(
+        rig.engine, rig.registry, Path("crane"), base="python:1", work=rig.work, logs=rig.work / "logs",
+        say=lambda _: None, cached=False,
+    )  # fmt: skip
+    await fresh.build("backend", rig.context, build_args={}, repository=REPOSITORY)
+    await rig.build()
+    assert ["--no-cache" in build for build in rig.engine.called("build")] == [True, False]
+
+
 async def test_the_layers_of_the_base_are_brought_as_they_are_and_shared(rig: Rig) -> None:
     await rig.build()
     assert rig.registry.brought[0] == rig.layers[0]

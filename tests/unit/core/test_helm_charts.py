@@ -183,3 +183,17 @@ async def test_a_release_that_is_not_there_is_installed(rig: Rig) -> None:
     with pytest.raises(ChartError):
         await rig.keeping.install("api", "helm/backend", "default", values={})
     assert [words[0] for words in rig.calls()] == ["history", "upgrade", "history", "upgrade"]
+
+
+@pytest.mark.parametrize(
+    ("history", "was_up"),
+    [
+        ('[{"status": "superseded"}, {"status": "failed"}]', True),
+        ('[{"status": "deployed"}]', True),
+        ('[{"status": "pending-install"}]', False),
+        ("not found", False),
+    ],
+)
+async def test_a_release_that_was_ever_up_is_known(rig: Rig, history: str, was_up: bool) -> None:
+    rig.behave(history)
+    assert await rig.helm.installed("api", "default") is was_up

@@ -13,7 +13,7 @@ import pytest
 
 from sluice.domain import ChartRelease, Fixture, Image, Service
 from sluice.errors import NotReady
-from sluice.steps.install_charts import Installer
+from sluice.steps.install_charts import Installer, values_in
 from sluice.steps.install_fixtures import install_fixture, provide
 from sluice.steps.install_secrets import install_secrets, signing_keys
 
@@ -35,8 +35,8 @@ class Recorder:
     async def install(self, release: str, chart: str, namespace: str, **_: Any) -> ChartRelease:
         raise AssertionError("a fixture is no chart")
 
-    async def current(self, release: str, chart: str, namespace: str, **_: Any) -> ChartRelease | None:
-        raise AssertionError("a fixture is no chart")
+    async def installed(self, release: str, namespace: str) -> bool:
+        raise AssertionError("no chart")
 
     async def apply(self, path: Path, *, server_side: bool = True) -> None:
         raise AssertionError("a fixture is a kustomization")
@@ -53,7 +53,9 @@ class Recorder:
         self.done.append(("apply", file, sorted(images), namespace, label, service))
         return self.workloads
 
-    async def ensure_secret(self, name: str, namespace: str, values: Mapping[str, str]) -> None:
+    async def ensure_secret(
+        self, name: str, namespace: str, values: Mapping[str, str], *, kind: str = "Opaque"
+    ) -> None:
         self.done.append(("secret", name, namespace))
         self.secrets[name] = values
 
@@ -64,7 +66,7 @@ class Recorder:
 
 
 def installer(recorder: Recorder) -> Installer:
-    return Installer(Path("/tree"), recorder, recorder, recorder, Path("/values"))
+    return Installer(Path("/tree"), recorder, recorder, recorder, values_in(Path("/values")))
 
 
 async def test_a_fixture_is_up_when_what_of_it_runs_is() -> None:

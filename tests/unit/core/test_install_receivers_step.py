@@ -9,7 +9,7 @@ import yaml
 
 from sluice.domain import ChartRelease, Image
 from sluice.errors import NotReady
-from sluice.steps.install_charts import Installer
+from sluice.steps.install_charts import Installer, values_in
 from sluice.steps.install_receivers import NAME, install_receivers, install_receivers_secrets
 
 pytestmark = pytest.mark.anyio
@@ -28,8 +28,8 @@ class Recorder:
     async def install(self, release: str, chart: str, namespace: str, **_: Any) -> ChartRelease:
         raise AssertionError("the receivers are no chart")
 
-    async def current(self, release: str, chart: str, namespace: str, **_: Any) -> ChartRelease | None:
-        raise AssertionError("the receivers are no chart")
+    async def installed(self, release: str, namespace: str) -> bool:
+        raise AssertionError("no chart")
 
     async def apply(self, path: Path, *, server_side: bool = True) -> None:
         raise AssertionError("the receivers are a kustomization")
@@ -43,7 +43,9 @@ class Recorder:
     async def apply_for_service(self, *_: Any, **__: Any) -> tuple[str, ...]:
         raise AssertionError("the receivers are nothing of a service")
 
-    async def ensure_secret(self, name: str, namespace: str, values: Mapping[str, str]) -> None:
+    async def ensure_secret(
+        self, name: str, namespace: str, values: Mapping[str, str], *, kind: str = "Opaque"
+    ) -> None:
         self.secrets[f"{namespace}/{name}"] = values
 
     async def __call__(self, namespace: str, *, expect: Sequence[str] = (), selector: str = "") -> None:
@@ -53,7 +55,7 @@ class Recorder:
 
 
 def installer(recorder: Recorder) -> Installer:
-    return Installer(Path("/tree"), recorder, recorder, recorder, Path("/values"))
+    return Installer(Path("/tree"), recorder, recorder, recorder, values_in(Path("/values")))
 
 
 async def test_every_secret_that_the_suites_values_name_is_made_with_its_key() -> None:

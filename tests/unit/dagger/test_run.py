@@ -18,7 +18,7 @@ from sluice.domain import Component, dump
 from sluice.entrypoints import dagger_run
 from sluice.errors import CommandFailed
 from sluice.policy import load_policy
-from sluice.releases import load_baselines
+from sluice.standing import load_baselines
 from sluice.steps.evaluate_gate import evaluate_gate
 
 __all__ = ["session"]
@@ -89,12 +89,12 @@ async def test_passed_releases_go_in_and_a_run_that_passes_becomes_one(inside: F
     inside.answers["export"] = export
     await call(home)
     assert [one.run_id for one in load_baselines(home, 5)] == [found.run_id]
-    assert not any(str(one.args.get("path")).endswith("/releases") for one in inside.asked[-1]), "there were none yet"
+    assert not any(str(one.args.get("path")).endswith("/baselines") for one in inside.asked[-1]), "there were none yet"
     inside.answers["export"] = exports({"run_id": "two"})
     await call(home)
     given = [one for one in inside.asked[-1] if one.name == "withDirectory"][-1].args
-    assert given["path"].endswith("/.sluice/releases")
-    assert given["source"]._ctx.selections[-1].args == {"path": str(home / "releases")}
+    assert given["path"].endswith("/.sluice/baselines")
+    assert given["source"]._ctx.selections[-1].args == {"path": str(home / "baselines")}
 
 
 async def test_a_run_without_evidence_is_an_error_with_its_status(inside: FakeSession, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from sluice.policy import Baselines, Objective, Policy, Trust, load_overrides, load_policy, load_quarantine
+from sluice.promotion.approvals import load_approvals
 
 README = (Path(__file__).parents[3] / "release" / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
@@ -21,7 +22,7 @@ def test_every_key_is_explained(kind: type) -> None:
 
 
 def test_the_examples_are_read_as_they_stand(tmp_path: Path) -> None:
-    objectives, baselines, prometheus, overrides, quarantine = BLOCKS
+    objectives, baselines, prometheus, overrides, quarantine, approvals = BLOCKS
     path = tmp_path / "some.toml"
     path.write_text(
         'schema = "sluice.policy/v1"\nrequired_suites = ["api"]\n' + baselines + prometheus + objectives,
@@ -36,3 +37,5 @@ def test_the_examples_are_read_as_they_stand(tmp_path: Path) -> None:
     assert [one.who for one in load_overrides(path, [known], now=0.0)] == ["Ada Lovelace"]
     path.write_text(quarantine, encoding="utf-8")
     assert len(load_quarantine(path, now=0.0)) == 1
+    path.write_text(approvals, encoding="utf-8")
+    assert len(load_approvals(path, ["gke"], now=0.0)) == 1

@@ -3,11 +3,30 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import pairwise
+from typing import Literal
 
 import pytest
 
-from sluice.promotion.ledger import ENDED, GENESIS, NEXT, Entry, State, append, broken, unfinished, verified
+from sluice.promotion.ledger import (
+    ENDED,
+    GENESIS,
+    MOST_DETAIL,
+    NEXT,
+    Entry,
+    State,
+    append,
+    broken,
+    by_promotion,
+    cut_or_rewritten,
+    from_lines,
+    of_release,
+    to_lines,
+    unfinished,
+    verified,
+    verified_at,
+)
 
+Why = Literal["deploy", "rollback"]
 WHOLE: tuple[State, ...] = ("planned", "copied", "deployed", "verified")
 
 
@@ -78,3 +97,98 @@ def test_what_to_go_on_with_and_what_to_go_back_to() -> None:
     open_ = ledger(("p1", "sha256:1", WHOLE), ("p2", "sha256:2", WHOLE[:2]))
     assert unfinished(open_) == open_[-1]
     assert unfinished(()) is verified(()) is None
+
+
+def test_a_promotion_is_one_of_one_release_and_its_name_is_not_used_again() -> None:
+    with pytest.raises(ValueError, match="p1 is one of sha256:1, not of sha256:2"):
+        append(ledger(("p1", "sha256:1", WHOLE[:1])), entry("copied", "p1", "sha256:2"))
+    with pytest.raises(ValueError, match="p1 has ended"):
+        append(TWO, entry("planned", "p1"))
+
+
+def test_a_promotion_that_changed_nothing_yet_may_be_rolled_back() -> None:
+    assert unfinished(ledger(("p1", "sha256:1", ("planned", "rolled-back")))) is None
+
+
+def test_lines_hold_all_of_an_entry_and_a_digest_is_the_same_after_reading() -> None:
+    said = replace(entry("planned"), at=100, detail="“quoted”\nand\u2028broken")
+    entries = append((), said)
+    text = to_lines(entries)
+    assert text.count("\n") == 1
+    assert from_lines(text) == entries
+    assert broken(from_lines(text)) == ""
+    assert from_lines("") == ()
+
+
+def test_a_long_detail_is_cut() -> None:
+    [one] = append((), replace(entry("planned"), detail="ä" * (MOST_DETAIL + 1)))
+    assert (len(one.detail), one.detail[-2:]) == (MOST_DETAIL, "ä…")
+    [other] = append((), replace(entry("planned"), detail="ä" * MOST_DETAIL))
+    assert other.detail == "ä" * MOST_DETAIL
+
+
+LINE = to_lines(TWO[:1])
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (LINE + LINE[:-20] + "\n", "line 2 is no entry: Invalid JSON"),
+        (LINE.replace('"planned"', '"paused"'), "line 1 is no entry: state: "),
+        (LINE.replace('"who"', '"whose"'), "line 1 is no entry: who"),
+        (LINE.replace("{", '{"more":1,'), "line 1 is no entry: more: "),
+        (LINE.replace('"number":1', '"number":"1"'), "line 1 is no entry: number: "),
+        ("[]\n", "line 1 is no entry: "),
+        (LINE + "\n", "line 2 is no entry: "),
+    ],
+)
+def test_what_is_no_entry_is_told_with_its_line(text: str, said: str) -> None:
+    with pytest.raises(ValueError) as caught:  # noqa: PT011 - what it says is compared below
+        from_lines(text)
+    assert said in str(caught.value)
+
+
+def test_a_ledger_goes_on_where_it_ended_or_was_cut_or_rewritten() -> None:
+    assert cut_or_rewritten(TWO[:3], TWO) == cut_or_rewritten((), TWO) == cut_or_rewritten(TWO, TWO) == ""
+    assert cut_or_rewritten(TWO, TWO[:3]) == "it has 3 entries, and had 8 before"
+    anew = ledger(("p1", "sha256:1", WHOLE[:2]), ("p1", "sha256:1", ("failed",)))
+    assert cut_or_rewritten(TWO, anew).startswith(f"entry 3 is {anew[2].digest[:19]}, and was")
+
+
+def test_promotions_in_their_order_with_where_they_began_and_got_to() -> None:
+    assert [(one.first.number, one.last.number) for one in by_promotion(TWO)] == [(1, 4), (5, 8)]
+    assert by_promotion(()) == ()
+    assert of_release(TWO, "sha256:2") == TWO[4:]
+
+
+def timed(*verified_ones: tuple[str, float, Why]) -> list[Entry]:
+    """Promotions that were verified: release, when, why."""
+    entries: tuple[Entry, ...] = ()
+    for number, (release, at, why) in enumerate(verified_ones):
+        for state in WHOLE:
+            one = replace(entry(state, f"p{number}", release), why=why, at=at if state == "verified" else 0.0)
+            entries = append(entries, one)
+    return list(entries)
+
+
+@pytest.mark.parametrize(
+    ("verified_ones", "since"),
+    [
+        ([], None),
+        ([("other", 1.0, "deploy")], None),
+        ([("it", 1.0, "deploy"), ("other", 2.0, "deploy")], 1.0),
+        ([("it", 1.0, "deploy"), ("it", 2.0, "deploy")], 1.0),
+        ([("it", 1.0, "deploy"), ("other", 2.0, "deploy"), ("it", 3.0, "deploy")], 3.0),
+        ([("other", 0.5, "deploy"), ("it", 1.0, "deploy"), ("other", 2.0, "rollback")], None),
+        ([("it", 1.0, "deploy"), ("bad", 2.0, "deploy"), ("it", 3.0, "rollback")], 3.0),
+        ([("other", 1.0, "deploy"), ("it", 2.0, "deploy"), ("other", 3.0, "rollback"), ("it", 4.0, "deploy")], 4.0),
+    ],
+)
+def test_since_when_a_release_is_a_verified_one(
+    verified_ones: list[tuple[str, float, Why]], since: float | None
+) -> None:
+    assert verified_at(timed(*verified_ones), "it") == since
+
+
+def test_what_was_not_verified_has_no_time_of_it() -> None:
+    assert verified_at(TWO, "sha256:2") is None

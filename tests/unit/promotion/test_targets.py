@@ -1,10 +1,13 @@
 """targets/*.toml: every mistake of every file at once, each with its line."""
 
+from dataclasses import fields
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from sluice.errors import TargetError
+from sluice.promotion.model import Canary, Cloud, ClusterAccess, Freeze, Registry, Storage, Target, Window
 from sluice.promotion.targets import in_order, load_targets, target_of
 
 LEAST = """
@@ -46,13 +49,26 @@ until = "16:00"
 from = 2026-12-20
 until = 2027-01-02
 why = "holidays"
+[storage]
+bucket = "logs"
+account = "acmelogs"
+client_id = "00000000-0000-0000-0000-000000000001"
 [values]
 monitoring = ["targets/aks-monitoring.yaml"]
+services = ["targets/all.yaml"]
+backend = ["targets/backend.yaml"]
 """
+ROOT = Path(__file__).parents[3]
+CLOUDS = get_args(Cloud)
 
 
 def tree(root: Path, **files: str) -> Path:
-    (root / "targets").mkdir(exist_ok=True)
+    for folder in ("targets", "tests/e2e/api", "tests/e2e/events", "helm/monitoring", "helm/backend"):
+        (root / folder).mkdir(parents=True, exist_ok=True)
+    for file in ("targets/aks-monitoring.yaml", "targets/all.yaml", "targets/backend.yaml"):
+        (root / file).touch()
+    for chart in ("monitoring", "backend"):
+        (root / "helm" / chart / "Chart.yaml").touch()
     for name, text in files.items():
         (root / "targets" / f"{name}.toml").write_text(text)
     return root
@@ -78,6 +94,9 @@ def test_everything_can_be_said(tmp_path: Path) -> None:
     assert found.freezes[0].why == "holidays"
     assert found.canary.steps == (10, 50)
     assert found.values_of("monitoring") == ("targets/aks-monitoring.yaml",)
+    assert found.values_of("backend") == ("targets/all.yaml", "targets/backend.yaml")
+    assert found.values_of("logging") == ()
+    assert [found.cluster.namespace_of(chart) for chart in ("backend", "logging")] == ["tasks", "logging"]
 
 
 def test_no_folder_has_no_targets(tmp_path: Path) -> None:
@@ -116,6 +135,16 @@ def test_the_mistakes_of_all_files_are_told_at_once_with_their_lines(tmp_path: P
         ('description = "Production"', 'name = "other"', "is named after its file"),
         ("seconds = 120", "seconds = 0", "canary seconds"),
         ('context = "aks-acme"', 'context = ""', "cluster context"),
+        ('account = "acmelogs"', "", "storage: account is missing: aks needs it"),
+        ("client_id = ", 'secret = "key"\nclient_id = ', "storage secret: there is client_id already"),
+        ('client_id = "00000000-0000-0000-0000-000000000001"', "", "storage: client_id or secret is missing"),
+        ('account = "acmelogs"', 'account = "acmelogs"\nregion = "x"', "storage region: aks has no use for it"),
+        ('bucket = "logs"', 'bucket = ""', "storage bucket"),
+        ('cloud = "aks"', 'cloud = "local"', "storage: a local target keeps its logs on a volume"),
+        ('cloud = "aks"', 'cloud = "oke"', "storage: endpoint is missing: oke needs it"),
+        ("monitoring = [", "monitorng = [", "values monitorng: no chart helm/monitorng"),
+        ("targets/all.yaml", "targets/al.yaml", "values services: no file targets/al.yaml"),
+        ('smoke = ["api", "events"]', 'smoke = ["apis"]', "smoke: no suite tests/e2e/apis"),
     ],
 )
 def test_what_a_key_may_not_hold(tmp_path: Path, old: str, new: str, said: str) -> None:
@@ -147,3 +176,53 @@ def test_a_cloud_names_its_one_target(tmp_path: Path) -> None:
     targets = load_targets(tree(tmp_path, other=LEAST))
     with pytest.raises(TargetError, match="no target gke: other, staging are of that cloud"):
         target_of(targets, "gke")
+
+
+def test_what_a_target_says_becomes_its_charts_values(tmp_path: Path) -> None:
+    target = load_targets(tree(tmp_path, staging=LEAST, production=FULL))["production"]
+    assert target.chart_values("backend") == {"imagePullSecrets": ["registry"]}
+    azure = {"account": "acmelogs", "clientId": "00000000-0000-0000-0000-000000000001"}
+    storage = {"objectStorage": {"bucket": "logs", "azure": azure}}
+    assert target.chart_values("logging") == {"imagePullSecrets": ["registry"], "loki": storage}
+    oke = LEAST.replace("gke", "oke") + '[storage]\nbucket = "b"\nendpoint = "e"\nregion = "r"\nsecret = "s"\n'
+    gke = LEAST + '[storage]\nbucket = "b"\nservice_account = "loki@acme.iam.gserviceaccount.com"\n'
+    targets = load_targets(tree(tmp_path, other=oke, staging=gke))
+    s3 = {"bucket": "b", "secret": "s", "s3": {"endpoint": "e", "region": "r"}}
+    assert targets["other"].chart_values("logging") == {"loki": {"objectStorage": s3}}
+    gcs = {"bucket": "b", "gcs": {"serviceAccount": "loki@acme.iam.gserviceaccount.com"}}
+    assert targets["staging"].chart_values("logging") == {"loki": {"objectStorage": gcs}}
+    assert targets["staging"].chart_values("backend") == {}
+
+
+def test_where_its_files_are(tmp_path: Path) -> None:
+    least = load_targets(tree(tmp_path, staging=LEAST))["staging"]
+    home, none = Path("~").expanduser(), dict[str, str]()
+    assert least.cluster.kubeconfig_files(tmp_path, none) == (home / ".kube/config",)
+    assert least.cluster.kubeconfig_files(tmp_path, {"KUBECONFIG": "/a:/b"}) == (Path("/a"), Path("/b"))
+    assert least.registry.credentials_file(tmp_path, none) == home / ".docker/config.json"
+    assert least.registry.credentials_file(tmp_path, {"DOCKER_CONFIG": "/c"}) == Path("/c/config.json")
+    assert (least.registry.host, least.registry.ca_file(tmp_path)) == ("europe-docker.pkg.dev", None)
+    local = load_targets(ROOT)["local"]
+    environment = {"KUBECONFIG": "/a", "DOCKER_CONFIG": "/c"}
+    assert local.cluster.kubeconfig_files(ROOT, environment) == (ROOT / ".sluice/target/kubeconfig",)
+    assert local.registry.credentials_file(ROOT, environment) == ROOT / ".sluice/target/config.json"
+    assert (local.registry.host, local.registry.ca_file(ROOT)) == ("localhost:5443", ROOT / ".sluice/target/ca.crt")
+
+
+def test_the_targets_of_this_tree_can_be_used() -> None:
+    """One of each cloud; a deploy can begin with any of them, for they wait for none."""
+    targets = load_targets(ROOT)
+    assert {name: target.cloud for name, target in targets.items()} == {cloud: cloud for cloud in sorted(CLOUDS)}
+    assert [target_of(targets, cloud).name for cloud in CLOUDS] == list(CLOUDS)
+    assert [name for name, target in targets.items() if target.storage is None] == ["local"]
+    assert [name for name, target in targets.items() if not target.windows] == ["local"]
+    assert {name for name, target in targets.items() if target.approvals} == {"oke", "aks", "gke"}
+
+
+def test_the_readme_tells_every_key() -> None:
+    text = (ROOT / "targets" / "README.md").read_text(encoding="utf-8")
+    kinds = (Target, Registry, ClusterAccess, Window, Freeze, Canary, Storage)
+    aliases = {"windows": "window", "freezes": "freeze"}
+    keys = [aliases.get(one.name, one.name) for kind in kinds for one in fields(kind) if one.name != "name"]
+    keys = [{"start": "from", "first": "from", "last": "until"}.get(key, key) for key in keys]
+    assert [key for key in keys if f"`{key}`" not in text and f"[{key}]" not in text] == []

@@ -111,6 +111,28 @@ async def test_dapr_is_built_with_its_tags_and_stamped_as_its_own_build_does(
     assert "-X github.com/dapr/kit/logger.DaprVersion=1.16.0" in flags
 
 
+@pytest.mark.parametrize(
+    ("package", "stamped"),
+    [
+        ("sigs.k8s.io/release-utils/version", "sigs.k8s.io/release-utils/version.gitVersion=v3.1.3"),
+        ("main", "main.version=3.1.3"),
+    ],
+)
+async def test_what_a_release_is_made_with_is_stamped_as_its_own_build_does(
+    tmp_path: Path, into: Path, monkeypatch: pytest.MonkeyPatch, package: str, stamped: str
+) -> None:
+    runs = Runs()
+    monkeypatch.setattr(go, "run", runs)
+    one, recipe = go_recipe(
+        'name = "cosign"\nversion = "3.1.3"\nform = "program"\n'
+        f'source = {{ recipe = "go", module = "pause", package = ".", versions = ["{package}"] }}\n',
+        tmp_path,
+    )
+    await go.build_program(one, recipe, into, bench(tmp_path))
+    words = runs.calls[0][0]
+    assert words[words.index("-ldflags") + 1] == f"-s -w -X {stamped}"
+
+
 async def test_a_program_with_an_image_becomes_a_layout(
     tmp_path: Path, into: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

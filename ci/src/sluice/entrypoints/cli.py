@@ -14,13 +14,18 @@ from sluice.domain import Evidence, Verdict, load
 from sluice.entrypoints.compare_command import compare_runs
 from sluice.entrypoints.conclusion import conclusion
 from sluice.entrypoints.console import Mode, err, finish, home, out, root, say_end, settings_of, shown
+from sluice.entrypoints.deploy_commands import Cloud, Named, chosen, deploy, history, rollback, status
 from sluice.entrypoints.evidence_command import evidence
 from sluice.entrypoints.gate_command import gate
+from sluice.entrypoints.release_command import release
 from sluice.entrypoints.schemas_command import schemas
+from sluice.entrypoints.target_command import target
 from sluice.errors import SettingsError
 from sluice.housekeeping import clean as remove_ours
 from sluice.pipeline import e2e as whole_line
 from sluice.policy import load_policy
+from sluice.preflight import examine_target
+from sluice.promotion.targets import load_targets
 from sluice.report.terminal import components_table, failed_tests, steps_table, verdict_table
 from sluice.run import Run
 from sluice.settings import Settings
@@ -171,6 +176,12 @@ app.command()(gate)
 app.command("compare")(compare_runs)
 app.command()(evidence)
 app.command()(schemas)
+app.command()(release)
+app.command()(deploy)
+app.command()(rollback)
+app.command()(status)
+app.command()(history)
+app.command()(target)
 
 
 @app.command()
@@ -193,12 +204,20 @@ def slo(
 
 
 @app.command()
-def doctor() -> None:
-    """What this host has and lacks, each line with its cure. Exit status 1 where a run could not go."""
+def doctor(cloud: Cloud = "", target: Named = "") -> None:
+    """What this host has and lacks, each line with its cure; with --cloud, what a **target** lacks for a deploy.
+
+    Nothing is changed. Exit status 1 where a run, or a deploy, could not go.
+    """
 
     async def work() -> int:
-        findings = await host_doctor.examine(settings_of())
-        out.print(host_doctor.table(findings))
+        if cloud or target:
+            to = chosen(load_targets(root()), cloud, target)
+            findings = await examine_target(to, root())
+            out.print(host_doctor.table(findings, title=to.name))
+        else:
+            findings = await host_doctor.examine(settings_of())
+            out.print(host_doctor.table(findings))
         return 1 if any(finding.state == "lacks" for finding in findings) else 0
 
     finish(work)

@@ -15,7 +15,7 @@ from sluice.adapters.dagger_engine.toolbox import LEFT_OUT
 from sluice.domain import Evidence, Verdict, load
 from sluice.errors import CommandFailed
 from sluice.policy import load_policy
-from sluice.releases import FOLDER, POLICY_COPY, record
+from sluice.standing import FOLDER, POLICY_COPY, record
 
 
 async def e2e(
@@ -35,7 +35,7 @@ async def e2e(
         kept = client.host().directory(str(home / FOLDER)) if (home / FOLDER).is_dir() else None
         say("the line runs in the Dagger engine; what it prints is in the evidence")
         try:
-            run = line.evidence(client, source, suites=suites, supply=supply, offline=given, releases=kept)
+            run = line.evidence(client, source, suites=suites, supply=supply, offline=given, baselines=kept)
             await run.export(str(arriving))
         except dagger.QueryError as error:
             raise as_command_failed(

@@ -20,10 +20,10 @@ from sluice.judging import Judge
 from sluice.pipeline import SoFar, conclude
 from sluice.policy import Policy, load_policy
 from sluice.rebuild import RUN_FILE, Remains, rebuild
-from sluice.releases import load_standing
 from sluice.report.terminal import failed_tests, steps_table, verdict_line, verdict_table
 from sluice.run import Run
 from sluice.settings import Settings
+from sluice.standing import load_standing
 from sluice.steps.evaluate_gate import evaluate_gate
 from sluice.steps.tidy_evidence import OWN_FILES, WORK_FOLDER
 

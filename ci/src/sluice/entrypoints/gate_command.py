@@ -11,9 +11,9 @@ from sluice.domain import Evidence, dump, load
 from sluice.entrypoints.console import finish, out, shown
 from sluice.files import write_atomically
 from sluice.policy import load_overrides, load_policy
-from sluice.releases import POLICY_COPY
 from sluice.report.explain import explained
 from sluice.report.terminal import verdict_line, verdict_table
+from sluice.standing import POLICY_COPY
 from sluice.steps.evaluate_gate import evaluate_gate
 
 _TREE_POLICY = Path("release/policy.toml")

@@ -26,7 +26,7 @@ def _moment(text: object) -> datetime:
 
 
 _Text = Annotated[str, Field(min_length=1)]
-_Moment = Annotated[datetime, BeforeValidator(_moment)]
+Moment = Annotated[datetime, BeforeValidator(_moment)]
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class _Override:
     objective: _Text
     who: _Text
     why: _Text
-    until: _Moment
+    until: Moment
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class _Quarantined:
     id: _Text
     owner: _Text
     reason: _Text
-    expires: _Moment
+    expires: Moment
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def load_overrides(path: Path, objectives: Collection[Objective], *, now: float)
                 refused = why_not_overridden(known.get(name))
                 if refused:
                     yield ("override", index, "objective"), refused
-            yield from _over(entry, "until", ("override", index), now)
+            yield from over(entry, "until", ("override", index), now)
         yield from _twice(given, "override", "objective")
 
     if not path.exists():
@@ -106,7 +106,7 @@ def load_quarantine(path: Path, *, now: float) -> tuple[Quarantined, ...]:
 
     def contradictions(given: dict[str, Any]) -> Iterator[Mistake]:
         for index, entry in entries(given, "test"):
-            yield from _over(entry, "expires", ("test", index), now)
+            yield from over(entry, "expires", ("test", index), now)
         yield from _twice(given, "test", "id")
 
     if not path.exists():
@@ -115,12 +115,19 @@ def load_quarantine(path: Path, *, now: float) -> tuple[Quarantined, ...]:
     return tuple(Quarantined(one.id, one.owner, one.reason, one.expires.timestamp()) for one in found.tests)
 
 
-def _over(entry: Mapping[str, Any], key: str, place: tuple[str, int], now: float) -> Iterator[Mistake]:
-    """The mistake of an entry whose time is over; one without a zone is told by its type."""
+def over(
+    entry: Mapping[str, Any],
+    key: str,
+    place: tuple[str, int],
+    now: float,
+    *,
+    cure: str = "mend the cause, or have somebody renew it",
+) -> Iterator[Mistake]:
+    """The mistake of an entry whose time is over at `now`, in seconds since the epoch; no zone is told by its type."""
     until = entry.get(key)
     if isinstance(until, datetime) and until.tzinfo and until.timestamp() <= now:
         today = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        yield (*place, key), f"{until.isoformat()} is over, it is {today}: mend the cause, or have somebody renew it"
+        yield (*place, key), f"{until.isoformat()} is over, it is {today}: {cure}"
 
 
 def _twice(given: Mapping[str, Any], tables: str, key: str) -> Iterator[Mistake]:

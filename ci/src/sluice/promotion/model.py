@@ -1,8 +1,14 @@
-"""targets/<name>.toml as frozen values. Durations are seconds; times of day are a target's own wall time."""
+"""targets/<name>.toml as frozen values. Durations are seconds; times of day are a target's own wall time.
 
+Files are told relative to the tree's root; absolute ones and ~ are taken as they are.
+"""
+
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, Field
@@ -14,6 +20,8 @@ SCHEMA = "sluice.target/v1"
 Cloud = Literal["local", "oke", "aks", "gke"]
 Strategy = Literal["rolling", "canary"]
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+PLATFORM = ("monitoring", "logging")  # the charts that are no service's
+SERVICES = "services"  # in `values`: the charts of all services
 
 
 def _zone(text: object) -> ZoneInfo:
@@ -52,6 +60,22 @@ class Registry:
     ca: str = ""
     pull_secrets: tuple[Namespace, ...] = ()
 
+    @property
+    def host(self) -> str:
+        """The registry's name, with its port where it has one."""
+        return self.repository.partition("/")[0]
+
+    def credentials_file(self, root: Path, environment: Mapping[str, str]) -> Path:
+        """The Docker configuration to use; where the target names none, Docker's own."""
+        if self.credentials:
+            return located(root, self.credentials)
+        folder = environment.get("DOCKER_CONFIG", "")
+        return (Path(folder) if folder else Path("~/.docker").expanduser()) / "config.json"
+
+    def ca_file(self, root: Path) -> Path | None:
+        """The certificate that the registry's is checked with; None: those that this host trusts."""
+        return located(root, self.ca) if self.ca else None
+
 
 @dataclass(frozen=True)
 class ClusterAccess:
@@ -64,6 +88,40 @@ class ClusterAccess:
     services: Namespace = "default"
     monitoring: Namespace = "monitoring"
     logging: Namespace = "logging"
+
+    @property
+    def namespaces(self) -> tuple[str, ...]:
+        """Those that a deploy puts something into."""
+        return tuple(dict.fromkeys((self.services, self.monitoring, self.logging)))
+
+    def namespace_of(self, chart: str) -> str:
+        """Where a chart is installed."""
+        return {"monitoring": self.monitoring, "logging": self.logging}.get(chart, self.services)
+
+    def kubeconfig_files(self, root: Path, environment: Mapping[str, str]) -> tuple[Path, ...]:
+        """The kubeconfig to use; where the target names none, kubectl's own, which may be several files."""
+        if self.kubeconfig:
+            return (located(root, self.kubeconfig),)
+        several = tuple(Path(one) for one in environment.get("KUBECONFIG", "").split(os.pathsep) if one)
+        return several or (Path("~/.kube/config").expanduser(),)
+
+
+@dataclass(frozen=True)
+class Storage:
+    """The object store that logs are kept in. What a cloud needs of this, and may have, is in targets.OF_STORAGE.
+
+    `secret` names a Secret of the logging namespace. It never stands here itself.
+    """
+
+    __pydantic_config__ = STRICT
+
+    bucket: Text
+    endpoint: Annotated[str, Field(pattern=r"^[^\s@]*$")] = ""  # without a key in it
+    region: str = ""
+    secret: str = ""
+    account: str = ""
+    client_id: str = ""
+    service_account: str = ""
 
 
 @dataclass(frozen=True)
@@ -120,10 +178,42 @@ class Target:
     freezes: Annotated[tuple[Freeze, ...], Field(alias="freeze")] = ()
     strategy: Strategy = "rolling"
     canary: Canary = field(default_factory=Canary)
+    storage: Storage | None = None
     values: dict[Name, tuple[str, ...]] = field(default_factory=dict)
     smoke: tuple[Name, ...] = ("api",)
     name: str = ""  # of the file
 
     def values_of(self, chart: str) -> tuple[str, ...]:
-        """The files of values that this target has for a chart, beyond its cloud's."""
-        return self.values.get(chart, ())
+        """The files of values that this target has for a chart, beyond its cloud's: all services', then its own."""
+        of_all = () if chart in PLATFORM else self.values.get(SERVICES, ())
+        return (*of_all, *self.values.get(chart, ()))
+
+    def chart_values(self, chart: str) -> dict[str, Any]:
+        """The values of a chart that follow from the target itself; they win over every file."""
+        found: dict[str, Any] = {}
+        if self.registry.pull_secrets:
+            found["imagePullSecrets"] = list(self.registry.pull_secrets)
+        if chart == "logging" and self.storage:
+            found["loki"] = {"objectStorage": _object_storage(self.storage)}
+        return found
+
+
+def located(root: Path, file: str) -> Path:
+    """Where a file that a target names is."""
+    return root / Path(file).expanduser()
+
+
+def _object_storage(storage: Storage) -> dict[str, Any]:
+    """In the words of helm/logging/values.yaml; what is not said there is left to the cloud's own values."""
+    found = {
+        "bucket": storage.bucket,
+        "secret": storage.secret,
+        "s3": _said(endpoint=storage.endpoint, region=storage.region),
+        "azure": _said(account=storage.account, clientId=storage.client_id),
+        "gcs": _said(serviceAccount=storage.service_account),
+    }
+    return {key: value for key, value in found.items() if value}
+
+
+def _said(**values: str) -> dict[str, str]:
+    return {key: value for key, value in values.items() if value}

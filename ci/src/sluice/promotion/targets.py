@@ -1,8 +1,9 @@
 """targets/*.toml → targets by name; the mistakes of all files at once, each with its file and line."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import date
+from functools import partial
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 from pathlib import Path
@@ -10,24 +11,38 @@ from typing import Any
 
 from sluice.errors import PolicyError, TargetError
 from sluice.policy.checked import Mistake, entries, load_checked
-from sluice.promotion.model import Target
+from sluice.promotion.model import SERVICES, Storage, Target, located
 
 FOLDER = "targets"
 _DOCUMENTED = "targets/README.md"
+# What a cloud's object store needs, beside a bucket, and what it may have. Of (a, b) one is needed, and one only.
+OF_STORAGE: dict[str, tuple[str | tuple[str, ...], ...]] = {
+    "oke": ("endpoint", "region", "secret"),
+    "aks": ("account", ("client_id", "secret")),
+    "gke": (),
+}
+_OPTIONAL = {"gke": ("service_account",)}
 
 
 def load_targets(root: Path) -> dict[str, Target]:
     """Return every target of a tree by its name, which is its file's.
 
     Raises TargetError that names the mistakes of all files: what a key may not hold, windows that end before they
-    begin, a target that comes after one that there is not, or after itself.
+    begin, an object store of another cloud, charts, files of values and suites that the tree has not, a target that
+    comes after one that there is not, or after itself.
     """
     found: dict[str, Target] = {}
     mistakes: list[str] = []
     for path in sorted((root / FOLDER).glob("*.toml")):
         try:
             target = load_checked(
-                path, Target, _contradictions, tables="window", named_by="days", dates=True, documented=_DOCUMENTED
+                path,
+                Target,
+                partial(_contradictions, root),
+                tables="window",
+                named_by="days",
+                dates=True,
+                documented=_DOCUMENTED,
             )
             found[path.stem] = replace(target, name=path.stem)
         except PolicyError as error:
@@ -70,7 +85,7 @@ def in_order(targets: Mapping[str, Target], name: str) -> list[str]:
     return [one for one in TopologicalSorter(graph).static_order() if one != name]
 
 
-def _contradictions(given: dict[str, Any]) -> Iterator[Mistake]:
+def _contradictions(root: Path, given: dict[str, Any]) -> Iterator[Mistake]:
     if "name" in given:
         yield ("name",), "a target is named after its file"
     for number, window in entries(given, "window"):
@@ -86,6 +101,43 @@ def _contradictions(given: dict[str, Any]) -> Iterator[Mistake]:
     numbers = [step for step in steps if isinstance(step, int)] if isinstance(steps, list) else []
     if any(later <= earlier for earlier, later in pairwise(numbers)):
         yield ("canary", "steps"), "each step has to be larger than the one before"
+    yield from _of_storage(given)
+    yield from _of_the_tree(root, given)
+
+
+def _of_storage(given: dict[str, Any]) -> Iterator[Mistake]:
+    cloud, storage = given.get("cloud"), given.get("storage")
+    if not isinstance(storage, dict) or not isinstance(cloud, str):
+        return
+    if cloud == "local":
+        yield ("storage",), "a local target keeps its logs on a volume"
+    if cloud not in OF_STORAGE:
+        return
+    allowed = {"bucket", *_OPTIONAL.get(cloud, ())}
+    for needed in OF_STORAGE[cloud]:
+        keys = (needed,) if isinstance(needed, str) else needed
+        allowed |= set(keys)
+        there = [key for key in keys if storage.get(key)]
+        if not there:
+            yield ("storage",), f"{' or '.join(keys)} is missing: {cloud} needs it"
+        for key in there[1:]:
+            yield ("storage", key), f"there is {there[0]} already: it is the one or the other"
+    for key in {field.name for field in fields(Storage)} & set(storage) - allowed:
+        yield ("storage", key), f"{cloud} has no use for it"
+
+
+def _of_the_tree(root: Path, given: dict[str, Any]) -> Iterator[Mistake]:
+    """Names that the tree has to have something for."""
+    values, smoke = given.get("values"), given.get("smoke")
+    for chart, files in values.items() if isinstance(values, dict) else ():
+        if chart != SERVICES and not (root / "helm" / chart / "Chart.yaml").is_file():
+            yield ("values", chart), f"no chart helm/{chart}"
+        for file in files if isinstance(files, list) else ():
+            if isinstance(file, str) and not located(root, file).is_file():
+                yield ("values", chart), f"no file {file}"
+    for suite in smoke if isinstance(smoke, list) else ():
+        if isinstance(suite, str) and not (root / "tests" / "e2e" / suite).is_dir():
+            yield ("smoke",), f"no suite tests/e2e/{suite}"
 
 
 def _out_of_order(targets: Mapping[str, Target]) -> Iterator[tuple[str, str]]:

@@ -1,7 +1,7 @@
 """Monitoring, logging and services onto the cluster: one function each, so that each goes when it can."""
 
 import secrets
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -39,16 +39,8 @@ class Charts(Protocol):
         """Install or upgrade; raises ChartError."""
         ...
 
-    async def current(
-        self,
-        release: str,
-        chart: str,
-        namespace: str,
-        *,
-        values: Mapping[str, object],
-        value_files: Sequence[Path] = (),
-    ) -> ChartRelease | None:
-        """The release, where `install` would leave it as it is."""
+    async def installed(self, release: str, namespace: str) -> bool:
+        """Whether a revision of the release was ever up."""
         ...
 
 
@@ -71,8 +63,10 @@ class Manifests(Protocol):
         """Apply a fixture's file for one service, the same way, with the file's variables filled in."""
         ...
 
-    async def ensure_secret(self, name: str, namespace: str, values: Mapping[str, str]) -> None:
-        """Create a secret unless it is there."""
+    async def ensure_secret(
+        self, name: str, namespace: str, values: Mapping[str, str], *, kind: str = "Opaque"
+    ) -> None:
+        """Create a secret of a type unless it is there."""
         ...
 
 
@@ -86,18 +80,21 @@ class RolledOut(Protocol):
 
 @dataclass(frozen=True)
 class Installer:
-    """What installing works with: `root` is the source tree, `values` the folder with the suites' values."""
+    """What installing works with: `root` has the charts and fixtures, `values_for` gives a chart's files of values.
+
+    It is asked for `monitoring` and `logging`, for `service`, which is all of them, and for `service-<name>`.
+    """
 
     root: Path
     charts: Charts
     manifests: Manifests
     rolled_out: RolledOut
-    values: Path
+    values_for: Callable[[str], Sequence[Path]]
 
-    def values_for(self, chart: str) -> list[Path]:
-        """The suites' values for a chart, where there are any."""
-        file = self.values / f"{chart}.yaml"
-        return [file] if file.is_file() else []
+
+def values_in(folder: Path) -> Callable[[str], Sequence[Path]]:
+    """The values that a folder has for a chart, in `<chart>.yaml`, where there are any."""
+    return lambda chart: [file] if (file := folder / f"{chart}.yaml").is_file() else []
 
 
 async def prepare(installer: Installer, definitions: Path) -> None:
@@ -110,20 +107,20 @@ async def install_monitoring(
     installer: Installer, namespace: str, images: Mapping[str, Image], grafana: Image | None
 ) -> ChartRelease:
     """Prometheus and its kin; returns when all of it is up."""
-    values: dict[str, object] = {"images": _by_digest(images)}
+    values: dict[str, object] = {"images": values_by_digest(images)}
     if grafana:
-        values = {"images": _by_digest({**images, "grafana": grafana}), "grafana": {"enabled": True}}
+        values = {"images": values_by_digest({**images, "grafana": grafana}), "grafana": {"enabled": True}}
         password = secrets.token_urlsafe(24)
         await installer.manifests.ensure_secret("grafana", namespace, {"user": "admin", "password": password})
     files = installer.values_for("monitoring")
     install = partial(installer.charts.install, "monitoring", "helm/monitoring", namespace, value_files=files)
     made_by_operator = ("StatefulSet/prometheus-k8s", "StatefulSet/alertmanager-main")
     expected = [f"{namespace}/{name}" for name in made_by_operator]
-    if found := await installer.charts.current(
-        "monitoring", "helm/monitoring", namespace, values=values, value_files=files
-    ):
+    if await installer.charts.installed("monitoring", namespace):
+        # Its servers are registered, and go on serving while their pods are replaced.
+        release = await install(values=values)
         await installer.rolled_out(namespace, expect=expected)
-        return found
+        return release
     unregistered = {server: {"registered": False} for server in ("metricsServer", "prometheusAdapter")}
     await install(values={**values, **unregistered})
     await installer.rolled_out(namespace, expect=expected)
@@ -138,7 +135,7 @@ async def install_logging(installer: Installer, namespace: str, images: Mapping[
         "logging",
         "helm/logging",
         namespace,
-        values={"images": _by_digest(images)},
+        values={"images": values_by_digest(images)},
         value_files=installer.values_for("logging"),
     )
     await installer.rolled_out(namespace)
@@ -149,12 +146,7 @@ async def install_service(
     installer: Installer, service: Service, namespace: str, image: Image, components: Mapping[str, Image]
 ) -> ChartRelease:
     """One service from its own chart; returns when it is up. `components` are the images of what it requires."""
-    values: dict[str, object] = {"image": _reference(image)}
-    values |= {
-        fixture: {"image": _reference(components[component])}
-        for fixture, component in SIDECARS.items()
-        if fixture in service.requires
-    }
+    values = service_values(service, image, components)
     # What suites need of all services, then what they need of this one.
     files = [*installer.values_for("service"), *installer.values_for(f"service-{service.name}")]
     release = await installer.charts.install(service.name, service.chart, namespace, values=values, value_files=files)
@@ -166,7 +158,18 @@ async def install_service(
     return release
 
 
-def _by_digest(images: Mapping[str, Image]) -> dict[str, dict[str, str]]:
+def service_values(service: Service, image: Image, components: Mapping[str, Image]) -> dict[str, object]:
+    """Return the values of a service's chart that name images: its own, and those that run beside it."""
+    beside = {
+        fixture: {"image": _reference(components[component])}
+        for fixture, component in SIDECARS.items()
+        if fixture in service.requires
+    }
+    return {"image": _reference(image), **beside}
+
+
+def values_by_digest(images: Mapping[str, Image]) -> dict[str, dict[str, str]]:
+    """Return images by name, as charts of several take them."""
     return {name: _reference(image) for name, image in images.items()}
 
 

@@ -151,7 +151,9 @@ def _version_flags(package: str, version: str) -> list[str]:
     if package.endswith(("component-base/version", "client-go/pkg/version")):
         major, minor, *_ = version.split(".")
         values = {"gitVersion": f"v{version}", "gitMajor": major, "gitMinor": minor, "gitTreeState": "clean"}
-    elif package.startswith("github.com/dapr/"):
+    elif package == "sigs.k8s.io/release-utils/version":
+        values = {"gitVersion": f"v{version}"}
+    elif package == "main" or package.startswith("github.com/dapr/"):
         values = {"DaprVersion" if package.endswith("logger") else "version": version}
     else:
         values = {"Version": version}

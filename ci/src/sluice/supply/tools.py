@@ -8,7 +8,7 @@ from sluice.domain import Component
 from sluice.errors import SupplyError
 from sluice.supply import artifact, oci
 
-PROGRAMS = ("helm", "promtool", "amtool", "crane", "kubectl", "kind", "etcd", "alloy-syntax")
+PROGRAMS = ("helm", "promtool", "amtool", "crane", "kubectl", "kind", "etcd", "alloy-syntax", "cosign", "oras", "syft")
 IMAGES = ("prometheus", "alertmanager", "loki", "promtail")
 SCHEMAS, DEFINITIONS = "kubernetes-openapi", "monitoring-crds"
 NAMES = (*PROGRAMS, *IMAGES, SCHEMAS, DEFINITIONS)

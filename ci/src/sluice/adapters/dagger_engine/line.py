@@ -48,14 +48,14 @@ def checked(
 
 def evidence(
     client: dagger.Client, source: dagger.Directory, *, suites: Sequence[str] = (), supply: str = "auto",
-    offline: dagger.Directory | None = None, releases: dagger.Directory | None = None,
+    offline: dagger.Directory | None = None, baselines: dagger.Directory | None = None,
 ) -> dagger.Directory:  # fmt: skip
     """Return the evidence of a new run, whatever its verdict; `exit-status` in it is what the command ended with.
 
-    `releases` are the records of passed ones, to compare with.
+    `baselines` are the records of passed ones, to compare with.
     """
     box = bound(toolbox(client, source, offline), docker_engine(client, source, offline))
-    box = box.with_directory(f"{ROOT}/.sluice/releases", releases) if releases else box
+    box = box.with_directory(f"{ROOT}/.sluice/baselines", baselines) if baselines else box
     words = [word for suite in suites for word in ("--suite", suite)]
     # A run is a measurement: it must not be answered from the engine's cache.
     box = box.with_env_variable("SLUICE_CALLED_AT", str(time.time_ns()))

@@ -31,8 +31,9 @@ class DockerBuilder:
 
     def __init__(
         self, engine: Engine, registry: LocalRegistry, crane: Path, *, base: str, work: Path, logs: Path,
-        say: Callable[[str], None],
+        say: Callable[[str], None], cached: bool = True,
     ) -> None:  # fmt: skip
+        """With `cached` false the engine builds every layer anew: only to see whether it is the same again."""
         self._engine = engine
         self._registry = registry
         self._crane = crane
@@ -40,6 +41,7 @@ class DockerBuilder:
         self._work = work
         self._logs = logs
         self._say = say
+        self._fresh = () if cached else ("--no-cache",)
         self._layers = Layers(work / _LAYERS)
 
     async def build(self, name: str, context: Path, *, build_args: Mapping[str, str], repository: str) -> Image:
@@ -56,6 +58,7 @@ class DockerBuilder:
             "build",
             "--network",
             "none",
+            *self._fresh,
             "--label",
             f"{OWNER_LABEL}=sluice",
             *arguments,

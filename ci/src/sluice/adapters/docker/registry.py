@@ -1,5 +1,6 @@
 """The local registry: a container beside the cluster that nodes pull from, so that only changed layers travel."""
 
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -9,6 +10,7 @@ import httpx
 
 from sluice.adapters import host
 from sluice.adapters.docker.engine import Engine
+from sluice.adapters.docker.secured import Secured
 from sluice.adapters.process import run
 from sluice.adapters.waiting import until
 from sluice.domain import Component, Image
@@ -25,9 +27,20 @@ class LocalRegistry:
     """A registry container on this host; `host` is its name for pushers and, on the nodes, for pullers."""
 
     def __init__(
-        self, engine: Engine, cluster: str, port: int, *, publish: str = "127.0.0.1", reach: str = _HERE
+        self,
+        engine: Engine,
+        cluster: str,
+        port: int,
+        *,
+        publish: str = "127.0.0.1",
+        reach: str = _HERE,
+        secured: Secured | None = None,
     ) -> None:
-        """`publish` is the address on the engine's host to listen on, `reach` the name by which we call that host."""
+        """`publish` is the address on the engine's host to listen on, `reach` the name by which we call that host.
+
+        With `secured` it speaks TLS and asks for credentials, as a cloud's does.
+        """
+        self._secured = secured
         self._engine = engine
         self._port = port
         self._publish = publish
@@ -45,6 +58,8 @@ class LocalRegistry:
             if self._listens(found) and (await self._answers()) is None:
                 return
             await self._engine.docker("rm", "--force", self.container)
+        if self._secured:
+            self._secured.ensure(self.host, (self.container, _HERE, "127.0.0.1"))
         if self._local and not host.port_is_free(self._port):
             raise HostError(
                 f"port {self._port} is taken, the local registry cannot listen on it",
@@ -67,6 +82,7 @@ class LocalRegistry:
             f"{self._publish}:{self._port}:5000",
             "--volume",
             f"{self.container}:/var/lib/registry",
+            *(self._secured.run_arguments() if self._secured else ()),
             image,
             what="starting the local registry",
         )
@@ -88,17 +104,22 @@ class LocalRegistry:
                 next_command="docker network ls",
             )
         folder = f"/etc/containerd/certs.d/{self.host}"
-        hosts = f'[host."http://{self.container}:5000"]\n  capabilities = ["pull", "resolve"]\n'
-        await self._engine.docker(
-            "exec",
-            "--interactive",
-            node,
-            "sh",
-            "-c",
-            f"mkdir -p '{folder}' && cat > '{folder}/hosts.toml'",
-            stdin=hosts.encode(),
-            what="telling the node where the registry is",
-        )
+        scheme, trusted = ("https", f"  ca = '{folder}/ca.crt'\n") if self._secured else ("http", "")
+        hosts = f'[host."{scheme}://{self.container}:5000"]\n  capabilities = ["pull", "resolve"]\n{trusted}'
+        files = {"hosts.toml": hosts.encode()}
+        if self._secured:
+            files["ca.crt"] = self._secured.ca.read_bytes()
+        for name, content in files.items():
+            await self._engine.docker(
+                "exec",
+                "--interactive",
+                node,
+                "sh",
+                "-c",
+                f"mkdir -p '{folder}' && cat > '{folder}/{name}'",
+                stdin=content,
+                what="telling the node where the registry is",
+            )
 
     async def push(self, component: Component, crane: Path) -> Image:
         """Push a component's image; what the registry holds already does not travel. Returns it by digest."""
@@ -202,12 +223,21 @@ class LocalRegistry:
         try:
             async with self._client(timeout=3) as client:
                 status = (await client.get("")).status_code
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, ValueError) as error:
             return f"{type(error).__name__}: {error}"
         return None if status == 200 else f"HTTP {status}"
 
     def _client(self, *, timeout: float) -> httpx.AsyncClient:
-        # It is on this machine: no proxy of the environment, and plain HTTP, so no certificates to load for each.
+        # It is on this machine: no proxy of the environment.
+        if self._secured:
+            try:
+                verify = ssl.create_default_context(cafile=self._secured.ca)
+                login = self._secured.login()
+            except (OSError, KeyError) as error:
+                raise ValueError(f"its files in {self._secured.folder} cannot be used: {error}") from None
+            base = f"https://{self._address}/v2/"
+            return httpx.AsyncClient(base_url=base, timeout=timeout, trust_env=False, verify=verify, auth=login)
+        # Plain HTTP needs no certificates, which take their time to load.
         base = f"http://{self._address}/v2/"
         return httpx.AsyncClient(base_url=base, timeout=timeout, trust_env=False, verify=False)
 

@@ -89,7 +89,26 @@ class Helm:
                 next_command=f"read {log}",
             ) from None
 
-    async def current(
+    async def installed(self, release: str, namespace: str) -> bool:
+        """Whether a revision of the release was ever up; one whose first install was killed never was."""
+        try:
+            words: list[str | Path] = [self._helm, "history", release, "--output", "json"]
+            told = await self._helm_command(words, release, namespace, self._logs / f"helm-{release}.log")
+            return any(one["status"] in ("deployed", "superseded") for one in json.loads(told.stdout))
+        except (CommandFailed, ValueError, LookupError, TypeError):  # not there, or not understood
+            return False
+
+    async def manifest(self, release: str, namespace: str) -> str:
+        """What a release put on the cluster, as YAML; empty where there is none."""
+        try:
+            words: list[str | Path] = [self._helm, "get", "manifest", release]
+            return (await self._helm_command(words, release, namespace, None)).stdout
+        except CommandFailed as error:
+            if "release: not found" in error.seen:  # a credential plugin's program may not be found either
+                return ""
+            raise
+
+    async def rendered(
         self,
         release: str,
         chart: str,
@@ -97,13 +116,21 @@ class Helm:
         *,
         values: Mapping[str, object],
         value_files: Sequence[Path] = (),
-    ) -> ChartRelease | None:
-        """The release, where `install` would leave it as it is."""
-        if not self._keep_current:
-            return None
+    ) -> str:
+        """What `install` would put on the cluster, as YAML, asked of the cluster and not done. Raises ChartError."""
         folder, given = self._laid_out(release, chart, values)
-        description = _described(folder, [*value_files, given])
-        return await self._deployed(release, namespace, description, self._logs / f"helm-{release}.log")
+        files = [word for file in [*value_files, given] for word in ("--values", str(file))]
+        words: list[str | Path] = [self._helm, "template", release, folder, *files]
+        words += ["--is-upgrade", "--no-hooks", "--dry-run=server"]  # hooks are in no release's manifest either
+        try:
+            return (await self._helm_command(words, release, namespace, None)).stdout
+        except CommandFailed as error:
+            raise ChartError(
+                f"the chart {chart} does not render",
+                seen=error.seen,
+                expected="manifests",
+                next_command=f"helm template {release} {chart} --values {given}",
+            ) from None
 
     async def _deployed(self, release: str, namespace: str, description: str, log: Path) -> ChartRelease | None:
         """The release that is deployed, if it says of itself what would be said of this one."""
@@ -148,7 +175,9 @@ class Helm:
         except CommandFailed:
             await self._helm_command([self._helm, "uninstall", release], release, namespace, log)
 
-    async def _helm_command(self, words: Sequence[str | Path], release: str, namespace: str, log: Path) -> Completed:
+    async def _helm_command(
+        self, words: Sequence[str | Path], release: str, namespace: str, log: Path | None
+    ) -> Completed:
         command = partial(
             run,
             [*words, "--namespace", namespace, "--kubeconfig", self._kubeconfig],

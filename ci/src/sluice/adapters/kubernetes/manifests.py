@@ -78,8 +78,10 @@ class Manifests:
         (overlay / file.name).write_text(text)
         return await self._kustomize(overlay, file.name, images, namespace, label)
 
-    async def ensure_secret(self, name: str, namespace: str, values: Mapping[str, str]) -> None:
-        """Create a secret unless it is there; its values travel on stdin and are written nowhere."""
+    async def ensure_secret(
+        self, name: str, namespace: str, values: Mapping[str, str], *, kind: str = "Opaque"
+    ) -> None:
+        """Create a secret of a type unless it is there; its values travel on stdin and are written nowhere."""
         if self.applied.kept and (found := await self._read_secret(name, namespace)):
             self._keep_unsaid(found)
             return
@@ -87,6 +89,7 @@ class Manifests:
             "apiVersion": "v1",
             "kind": "Secret",
             "metadata": {"name": name, "namespace": namespace},
+            "type": kind,
             "stringData": dict(values),
         }
         try:

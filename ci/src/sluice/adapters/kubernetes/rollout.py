@@ -89,7 +89,7 @@ async def _blame(workloads: Workloads, waiting: Sequence[Rollout | str], deadlin
                     if not pods:
                         seen += _last_event(events, rollout.name, prefix=True)
                     for pod in pods[:2]:
-                        seen += await _pod_blame(workloads, pod, events)
+                        seen += await pod_blame(workloads, pod, events)
                         next_command = f"kubectl -n {pod.namespace} describe pod {pod.name}"
             except ClusterError as error:
                 seen.append(f"more could not be read: {error.seen}")
@@ -105,7 +105,8 @@ async def _pods(workloads: Workloads, rollout: Rollout) -> tuple[PodState, ...]:
     return await workloads.pods(rollout.namespace, selector=rollout.selector)
 
 
-async def _pod_blame(workloads: Workloads, pod: PodState, events: Sequence[ClusterEvent]) -> list[str]:
+async def pod_blame(workloads: Workloads, pod: PodState, events: Sequence[ClusterEvent]) -> list[str]:
+    """Lines on why a pod is not ready: its container, the last event, its last words. Raises ClusterError."""
     container = culprit(pod)
     lines = [f"pod {pod.namespace}/{pod.name} is {pod.phase}" + (f": {pod.message}" if pod.message else "")]
     if container:

@@ -1,6 +1,6 @@
 """What a run is judged by beyond its own measurements: release/ of the tree, and what is kept of passed releases.
 
-.sluice/releases/<run>.json   a Baseline each; the newest ones, as many as the policy keeps
+.sluice/baselines/<run>.json   a Baseline each; the newest ones, as many as the policy keeps
 <run>/policy.toml             the policy that a run was judged by, beside its evidence
 """
 
@@ -13,7 +13,7 @@ from sluice.domain import Baseline, Evidence, Override, Quarantined, Verdict, du
 from sluice.errors import EvidenceError, SluiceError
 from sluice.policy import Policy, load_overrides, load_quarantine
 
-FOLDER = "releases"
+FOLDER = "baselines"
 POLICY_COPY = "policy.toml"
 _METRICS = Path("helm/monitoring/rules/metrics.txt")
 _RECORD = re.compile(r"^\s*-\s*record:\s*(\S+)", re.MULTILINE)

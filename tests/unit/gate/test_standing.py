@@ -9,7 +9,7 @@ from tests.unit.gate.samples import DIGEST, EVIDENCE, LATENCY, POLICY, STARTED, 
 from sluice import bootstrap
 from sluice.domain import Evidence, Series
 from sluice.errors import EvidenceError, PolicyError
-from sluice.releases import FOLDER, Standing, load_baselines, load_standing, metrics_known, record
+from sluice.standing import FOLDER, Standing, load_baselines, load_standing, metrics_known, record
 from sluice.run import Run
 from sluice.settings import Settings
 from sluice.steps.evaluate_gate import evaluate_gate

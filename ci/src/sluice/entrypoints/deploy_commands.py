@@ -1,0 +1,161 @@
+"""`sluice deploy`, `rollback`, `status` and `history`: what runs where, and how it came there."""
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sluice.adapters.progress import shown_progress
+from sluice.bootstrap import Options, Toolbox
+from sluice.deploying import Deployer, Outcome
+from sluice.entrypoints.console import err, finish, home, out, root, settings_of, shown
+from sluice.errors import SluiceError, TargetError, in_a_line
+from sluice.looking import Status, history_of, status_of
+from sluice.pipeline import leaves
+from sluice.promotion.model import Target
+from sluice.promotion.targets import FOLDER, load_targets, target_of
+from sluice.report.promotion import end_lines, history_table, plan_lines, status_table
+from sluice.run import Run
+from sluice.settings import Settings
+
+HOME = "promotions"  # below the folder of runs
+Cloud = Annotated[str, typer.Option("--cloud", help="the target of this cloud: oke, aks, gke or local")]
+Named = Annotated[str, typer.Option("--target", help="the target of this name, as its file in targets/ is called")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="change nothing: say what would change, and what is against it")
+]
+
+
+def deploy(
+    cloud: Cloud = "",
+    target: Named = "",
+    release: Annotated[str, typer.Option("--release", help="its id; without one the newest")] = "",
+    dry_run: DryRun = False,
+    full: Annotated[bool, typer.Option("--full", help="with --dry-run: every line that would change")] = False,
+) -> None:
+    """Promote a **release** to a target: check, copy by digest, install, verify; else back to what was verified before.
+
+    Checked before anything is changed: signature, verdict, SBOM and provenance of every image, the target's windows and
+    freezes, the targets that come first, approvals. Killed at any point, the same command goes on where it was.
+    Exit status: 0 verified, 1 rolled back or failed (or, with --dry-run, refused), 2 it could not be tried.
+    """
+
+    async def work(deployer: Deployer, to: Target) -> Outcome:
+        return await deployer.deploy(to, release, dry_run=dry_run)
+
+    _finish(cloud, target, work, full=full)
+
+
+def rollback(
+    cloud: Cloud = "",
+    target: Named = "",
+    release: Annotated[
+        str, typer.Option("--to", help="a release that was verified there; without it the one before")
+    ] = "",
+    dry_run: DryRun = False,
+) -> None:
+    """Go back to the release that was **verified** before, out of the target's own registry; or undo a half promotion.
+
+    No window and no freeze is against it. The release is held to its signature and verified as by a deploy.
+    """
+
+    async def work(deployer: Deployer, to: Target) -> Outcome:
+        return await deployer.rollback(to, release, dry_run=dry_run)
+
+    _finish(cloud, target, work, full=False)
+
+
+def _finish(cloud: str, name: str, ask: Callable[[Deployer, Target], Awaitable[Outcome]], *, full: bool) -> None:
+    settings = settings_of()
+
+    async def work() -> int:
+        targets = load_targets(root())
+        to = chosen(targets, cloud, name)
+        with shown_progress(err) as progress:
+            run = Run(_home(settings), progress)
+            outcome = await ask(Deployer(run, Toolbox(root(), settings, run, Options()), home(settings), targets), to)
+        for line in plan_lines(outcome.plan, full=full):
+            out.print(line, highlight=False)
+        if outcome.end is None:
+            for reason in outcome.against:
+                out.print(f"✗ {reason}", markup=False, highlight=False)
+            out.print("nothing was changed", highlight=False)
+            return 1 if outcome.against else 0
+        for line in end_lines(outcome.end, to.name):
+            out.print(line, highlight=False)
+        out.print(f"evidence: {shown(run.folder)}", highlight=False)
+        return 0 if outcome.end.as_asked else 1
+
+    finish(work)
+
+
+def status(cloud: Cloud = "", target: Named = "") -> None:
+    """What runs on each **target**: release, since when, verdict, budget left, and what differs from what was promoted.
+
+    Without --cloud or --target: all of them. Exit status 1 where something differs or a target could not be asked.
+    """
+    settings = settings_of()
+
+    async def work() -> int:
+        targets = load_targets(root())
+        asked = [chosen(targets, cloud, target)] if cloud or target else list(targets.values())
+        rows: list[Status | tuple[str, str]] = []
+        worst = 0
+        with shown_progress(err) as progress:
+            for to in asked:
+                run = Run(_home(settings), progress)
+                box = Toolbox(root(), settings, run, Options())
+                try:
+                    found = await run.step(
+                        f"ask {to.name}", partial(status_of, box, home(settings), run, to), deadline_seconds=120
+                    )
+                    worst = max(worst, int(bool(found.drift or found.under_way)))
+                    rows.append(found)
+                except* SluiceError as group:
+                    worst = 1
+                    rows.append((to.name, "; ".join(in_a_line(error) for error in leaves(group))))
+        out.print(status_table(rows))
+        return worst
+
+    finish(work)
+
+
+def history(cloud: Cloud = "", target: Named = "") -> None:
+    """What was **promoted** to a target, when, by whom, and what came of it; its ledger's chain is checked."""
+    settings = settings_of()
+
+    async def work() -> int:
+        to = chosen(load_targets(root()), cloud, target)
+        with shown_progress(err) as progress:
+            run = Run(_home(settings), progress)
+            entries = await history_of(Toolbox(root(), settings, run, Options()), home(settings), run, to)
+        out.print(history_table(entries, to.name))
+        return 0
+
+    finish(work)
+
+
+def chosen(targets: dict[str, Target], cloud: str, name: str) -> Target:
+    """Return the target that the command line names. Raises TargetError."""
+    if cloud and name and cloud != name:
+        raise TargetError(
+            "the command line",
+            [f"--cloud {cloud} and --target {name}"],
+            expected="one of them",
+            next_command=f"ls {FOLDER}",
+        )
+    if not cloud and not name:
+        raise TargetError(
+            "the command line",
+            ["no target is named"],
+            expected=f"--cloud or --target with one of {', '.join(targets) or 'targets/*.toml'}",
+            next_command="./nox -s deploy -- --help",
+        )
+    return target_of(targets, name or cloud)
+
+
+def _home(settings: Settings) -> Path:
+    """Beside the runs: what it leaves is what a promotion did, and no evidence for the gate."""
+    return home(settings) / HOME

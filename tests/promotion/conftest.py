@@ -1,0 +1,94 @@
+"""One clone and one local target for all; releases are made once, each test says which of them runs when it begins."""
+
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+from tests.promotion.workspace import ROOT, TARGET, Workspace, git
+
+from sluice.adapters.kubernetes.connection import connect
+from sluice.domain import Evidence, load
+from sluice.errors import SluiceError
+from sluice.steps.make_release import proven
+
+# Each is a harmless edit of the backend, but for the last.
+ROUTES = "services/backend/src/backend/routes.py"
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """One loop for the session."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def base() -> Path:
+    """The run that passed."""
+    run = Path(os.environ.get("SLUICE_PROMOTION_RUN") or ROOT / ".sluice" / "latest").resolve()
+    try:
+        proven(run)
+    except SluiceError as error:
+        pytest.fail(f"the suite promotes what a run proved: ./nox -s e2e\n{error}", pytrace=False)
+    if not (TARGET / "kubeconfig").exists():
+        pytest.fail("there is no local target: ./nox -s promotion makes it", pytrace=False)
+    return run
+
+
+@pytest.fixture(scope="session")
+async def workspace(base: Path, tmp_path_factory: pytest.TempPathFactory, anyio_backend: str) -> Workspace:
+    """The clone, at the revision of the run that passed, with the local target."""
+    tree = tmp_path_factory.mktemp("promotion") / "tree"
+    git(ROOT, "clone", "--quiet", str(ROOT), str(tree))
+    evidence = load(Evidence, base / "evidence.json")
+    git(tree, "checkout", "--quiet", "-B", "promoted", evidence.revision)
+    (tree / "targets").mkdir(exist_ok=True)
+    for file in (tree / "targets").glob("*.toml"):
+        file.unlink()
+    how = {one.how for one in evidence.components}
+    made = Workspace(tree, base, {"SLUICE_SUPPLY_MODE": "source"} if how == {"source"} else {})
+    made.target("local")
+    return made
+
+
+@pytest.fixture(scope="session")
+async def first(workspace: Workspace) -> str:
+    """The release of the run that passed, verified on the target; its id."""
+    (await workspace.sluice("release", "--run", str(workspace.base))).ended(0)
+    release = workspace.base.name
+    (await workspace.sluice("deploy", "--cloud", "local", "--release", release)).ended(0)
+    workspace.releases["first"] = release
+    return release
+
+
+@pytest.fixture(scope="session")
+async def second(workspace: Workspace, first: str) -> str:
+    """A release that differs in the backend; not deployed."""
+    return await workspace.release("second", {ROUTES: ('"""', '"""Second. ')})
+
+
+@pytest.fixture
+async def on_first(workspace: Workspace, first: str) -> str:
+    """The target runs the first release when the test begins."""
+    return await _on(workspace, first)
+
+
+@pytest.fixture
+async def on_second(workspace: Workspace, second: str) -> str:
+    """The target runs the second release when the test begins."""
+    return await _on(workspace, second)
+
+
+async def _on(workspace: Workspace, release: str) -> str:
+    last = (await workspace.ledger())[-1]
+    if (last.release_id, last.state) != (release, "verified"):
+        (await workspace.sluice("deploy", "--cloud", "local", "--release", release)).ended(0)
+    return release
+
+
+@pytest.fixture
+async def target_cluster() -> AsyncIterator[httpx.AsyncClient]:
+    """The target's API server."""
+    async with connect(TARGET / "kubeconfig") as client:
+        yield client
