@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from tests.promotion.conftest import ROUTES
+from tests.promotion.conftest import ANSWER, ROUTES
 from tests.promotion.workspace import Workspace, states
 
 from sluice.entrypoints.deploy_commands import HOME
@@ -14,7 +14,7 @@ LONGEST_SECONDS = 60.0  # from the check that failed until what it went back to 
 
 
 async def test_a_release_that_fails_its_smoke_tests_is_rolled_back(workspace: Workspace, on_first: str) -> None:
-    bad = await workspace.release("bad", {ROUTES: ("return ", "raise RuntimeError  # the fault\n    return ")})
+    bad = await workspace.release("bad", {ROUTES: (ANSWER, "        raise RuntimeError  # the fault\n")})
     said = (await workspace.sluice("deploy", "--cloud", "local", "--release", bad)).ended(1).text
     entries = await workspace.ledger()
     assert states(entries, bad) == ["planned", "copied", "deployed", "rolled-back"], said

@@ -10,7 +10,7 @@ from tests.e2e.load import Load
 from tests.e2e.sockets import Sockets
 from tests.e2e.support import Backend
 from tests.e2e.users import Signer, new_user
-from tests.promotion.conftest import ROUTES
+from tests.promotion.conftest import ANSWER, ROUTES
 from tests.promotion.workspace import TARGET, Workspace, states
 
 from sluice.adapters.kubernetes.connection import websocket_access
@@ -72,8 +72,8 @@ async def test_a_canary_that_goes_bad_is_stopped_and_what_ran_before_runs_on(
     workspace: Workspace, on_first: str, in_steps: None, load: Load, target_cluster: httpx.AsyncClient
 ) -> None:
     before = await image_of(target_cluster, "backend")
-    fault = "    if uuid.uuid4().int % 3 == 0:\n        raise RuntimeError  # the fault\n    return "
-    bad = await workspace.release("bad-canary", {ROUTES: ("    return ", fault)})
+    fault = "        if uuid.uuid4().int % 3 == 0:\n            raise RuntimeError  # the fault\n"
+    bad = await workspace.release("bad-canary", {ROUTES: (ANSWER, fault + ANSWER)})
     since = len(load.asked)
     said = (await workspace.sluice("deploy", "--cloud", "local", "--release", bad)).ended(1).text
     entries = await workspace.ledger()

@@ -58,9 +58,9 @@ async def clean(settings: Settings, root: Path, *, with_cache: bool) -> list[str
             (cache / "clusters").rmdir()
         said.append(f"removed what was built and fetched below {cache}")
     home = root / settings.run.folder
-    for folder in (home / "tools", home / "target"):
-        if folder.exists():
-            shutil.rmtree(folder)
+    for made in (home / "tools", home / "target"):
+        if made.exists():
+            shutil.rmtree(made)
     return said or ["nothing here was made by Sluice"]
 
 

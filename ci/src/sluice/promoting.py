@@ -31,6 +31,7 @@ from sluice.target_tools import TargetTools
 
 Why = Literal["deploy", "rollback"]
 _LEVEL_SECONDS = 90.0
+_LONGEST_REASON = 400
 _MAX_BURN = 14.4  # as what pages: SRE workbook, chapter 5
 
 
@@ -92,12 +93,11 @@ class Promotion:
                 detail = (await self.note("failed", failed)).detail
                 return End("failed", self.release_id, detail, (failed,), resumed=resumed)
             await self.note("copied")
-        failed = ""
-        if state in ("planned", "copied"):
-            failed = await self._tried("deploy", partial(self._deploy, release), self._limits.suites)
-            if not failed:
-                await self.note("deployed")
+        # Also of one that got to `deployed`: it may have been killed on its way back, with some charts of either release.
+        failed = await self._tried("deploy", partial(self._deploy, release), self._limits.suites)
         if not failed:
+            if state != "deployed":
+                await self.note("deployed")
             found = await self._verified(release, "verify")
             if not found.against:
                 await self.note("verified", found.summary)
@@ -117,7 +117,7 @@ class Promotion:
         began, id_ = time.monotonic(), self.release_id
         back = verified(entries, but=self.digest)
         if back is None:
-            detail = f"{failed}; no release was verified here before, so it is left as it is"
+            detail = f"{_cut(failed)}; no release was verified here before, so it is left as it is"
             await self.note("failed", detail)
             return End("failed", id_, detail, (failed,), resumed=resumed)
         async with anyio.create_task_group() as group:
@@ -125,10 +125,10 @@ class Promotion:
             again = await self._go_back(back)
             seconds = round(time.monotonic() - began, 1)
         if again:
-            detail = f"{failed}; going back to {back.release_id} failed too: {again}"
+            detail = f"{_cut(failed)}; going back to {back.release_id} failed too: {_cut(again)}"
             await self.note("failed", detail)
             return End("failed", id_, detail, (failed, again), resumed=resumed)
-        detail = f"{failed}; back to {back.release_id}, verified after {seconds:g} s"
+        detail = f"{_cut(failed)}; back to {back.release_id}, verified after {seconds:g} s"
         await self.note("rolled-back", detail)
         return End("rolled-back", id_, detail, (failed,), back.release_id, seconds, resumed)
 
@@ -214,6 +214,11 @@ def other_under_way(entries: Sequence[Entry], digest: str) -> str:
     if under_way is None or under_way.release == digest:
         return ""
     return f"{under_way.release_id} is {under_way.state} since {time.strftime('%F %T', time.gmtime(under_way.at))} UTC"
+
+
+def _cut(reason: str) -> str:
+    """A reason as the ledger has it, which holds a line of each; the whole of it is in the evidence."""
+    return reason if len(reason) <= _LONGEST_REASON else f"{reason[:_LONGEST_REASON]}…"
 
 
 def refuse_other(entries: Sequence[Entry], digest: str, target: str) -> None:

@@ -11,7 +11,7 @@ from sluice.adapters.process import run as run_program
 from sluice.bootstrap import Toolbox
 from sluice.promotion.model import Target
 from sluice.release_tools import ReleaseTools
-from sluice.run import Run
+from sluice.run import Run, is_at_work
 from sluice.supply import artifact
 from sluice.target_tools import Programs, TargetTools, write_private
 
@@ -22,6 +22,9 @@ async def reach(box: Toolbox, home: Path, run: Run, target: Target, tools: Relea
 
     Raises ClusterError where its cluster cannot be used.
     """
+    for left in run.folder.parent.glob("*/work"):  # with credentials in it, of runs that were killed
+        if not is_at_work(left.parent):
+            shutil.rmtree(left, ignore_errors=True)
     helm, kubectl = await box.supply.get_all("helm", "kubectl")
     programs = Programs(artifact.program(helm), artifact.program(kubectl))
     work = run.folder / "work" / target.name  # its own: while one is reached, those that come first are asked

@@ -2,7 +2,9 @@
 
 import os
 import secrets
+import socket
 import subprocess
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -161,17 +163,14 @@ def make_tools(
 
 async def _archive(root: Path, revision: str) -> bytes:
     """A revision's charts as a tar: what was proven, whatever the tree holds now."""
-    file = root / ".sluice" / f"archive-{os.getpid()}.tar"
-    try:
+    with tempfile.NamedTemporaryFile() as file:
         await run_program(
-            ["git", "archive", "--format=tar", f"--output={file}", revision, *_CHARTS],
+            ["git", "archive", "--format=tar", f"--output={file.name}", revision, *_CHARTS],
             cwd=root,
             deadline_seconds=60,
             what=f"reading the charts of {revision[:12]}",
         )
-        return file.read_bytes()
-    finally:
-        file.unlink(missing_ok=True)
+        return Path(file.name).read_bytes()
 
 
 def builder_of() -> str:
@@ -179,8 +178,6 @@ def builder_of() -> str:
     server, repository, number = (os.environ.get(f"GITHUB_{name}") for name in ("SERVER_URL", "REPOSITORY", "RUN_ID"))
     if server and repository and number:
         return f"{server}/{repository}/actions/runs/{number}"
-    import socket
-
     return f"urn:sluice:host:{socket.gethostname()}"
 
 

@@ -176,6 +176,15 @@ class Run:
         return f"Sluice itself failed: {type(error).__name__}: {error}\n  next:     report it with {place}"
 
 
+def is_at_work(folder: Path) -> bool:
+    """Whether a process works on a run, this one included; not so of one that ended or was killed."""
+    try:
+        os.close(_locked(folder / ".lock"))
+    except EvidenceError:
+        return True
+    return False
+
+
 def _locked(path: Path) -> int:
     """Return the descriptor of a file that is locked for as long as it is open."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)

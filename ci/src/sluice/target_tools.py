@@ -126,6 +126,8 @@ class TargetTools:
 
     async def copy(self, release: Fetched, source: Place) -> None:
         """All images with what refers to them, and then the release itself, into the target's registry."""
+        if source == self.place:  # where it goes back to, it was brought to before
+            return
         everything, done = release.release.everything, 0
 
         async def one(image: Image) -> None:

@@ -10,7 +10,7 @@ from tests.unit.core.trees import write
 
 from sluice.adapters.helm.charts import Helm
 from sluice.domain import ChartRelease
-from sluice.errors import ChartError
+from sluice.errors import ChartError, CommandFailed
 
 pytestmark = pytest.mark.anyio
 HELM = """
@@ -19,6 +19,8 @@ open({calls!r}, 'a').write(json.dumps([sys.argv[1:], os.environ['HELM_CACHE_HOME
 behaviour = open({behaviour!r}).read()
 if behaviour == 'fails':
     print('Error: template: backend/templates/x.yaml:3: nil pointer', file=sys.stderr); sys.exit(1)
+if behaviour.startswith('says '):
+    print(behaviour[5:], file=sys.stderr); sys.exit(1)
 print('WARNING: something' if behaviour == 'works' else behaviour)
 if behaviour == 'works':
     print(json.dumps({{'name': 'x', 'version': 7, 'info': {{}}}}, indent=1))
@@ -197,3 +199,47 @@ async def test_a_release_that_is_not_there_is_installed(rig: Rig) -> None:
 async def test_a_release_that_was_ever_up_is_known(rig: Rig, history: str, was_up: bool) -> None:
     rig.behave(history)
     assert await rig.helm.installed("api", "default") is was_up
+
+
+async def test_what_a_release_put_on_the_cluster_is_read_and_logged_nowhere(rig: Rig) -> None:
+    rig.behave("kind: Secret\nmetadata: {name: x}")
+    assert (await rig.helm.manifest("api", "shop")).strip() == "kind: Secret\nmetadata: {name: x}"
+    [words] = rig.calls()
+    assert words[:5] == ["get", "manifest", "api", "--namespace", "shop"]
+    assert list((rig.folder / "logs").iterdir()) == [], "a chart may hold what nobody else is to read"
+
+
+async def test_a_release_that_is_not_there_has_put_nothing_there(rig: Rig) -> None:
+    rig.behave("says Error: release: not found")
+    assert await rig.helm.manifest("api", "shop") == ""
+
+
+@pytest.mark.parametrize("said", ["Error: forbidden", "exec: executable gke-gcloud-auth-plugin not found"])
+async def test_what_cannot_be_read_is_not_taken_for_nothing(rig: Rig, said: str) -> None:
+    rig.behave(f"says {said}")
+    with pytest.raises(CommandFailed) as caught:
+        await rig.helm.manifest("api", "shop")
+    assert said in caught.value.seen
+
+
+async def test_what_would_be_installed_is_asked_of_the_cluster_and_not_done(rig: Rig) -> None:
+    rig.behave("kind: Deployment")
+    found = await rig.helm.rendered("api", "helm/backend", "shop", values={"a": 2}, value_files=[Path("given.yaml")])
+    assert found.strip() == "kind: Deployment"
+    [words] = rig.calls()
+    assert words[:2] == ["template", "api"]
+    assert {"--dry-run=server", "--is-upgrade", "--no-hooks"} <= set(words)
+    assert words[words.index("--namespace") + 1] == "shop"
+    files = [words[place + 1] for place, word in enumerate(words) if word == "--values"]
+    assert files[0] == "given.yaml"
+    assert yaml.safe_load(Path(files[1]).read_text()) == {"a": 2}, "ours last, as where it is installed"
+    assert (Path(words[2]) / "charts/lib/templates/_x.tpl").is_file(), "with its library"
+    assert not list((rig.folder / "logs").glob("*.log"))
+
+
+async def test_one_that_does_not_render_is_told_in_helms_words(rig: Rig) -> None:
+    rig.behave("fails")
+    with pytest.raises(ChartError, match="the chart helm/backend does not render") as caught:
+        await rig.helm.rendered("api", "helm/backend", "shop", values={})
+    assert "nil pointer" in caught.value.seen
+    assert caught.value.next_command.startswith("helm template api helm/backend")

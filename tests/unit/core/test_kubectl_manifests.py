@@ -29,7 +29,7 @@ if '--output' in sys.argv:
 status, said = open({behaviour!r}).read().split(' ', 1)
 print(said, file=sys.stderr)
 if given:
-    print(len(given), json.loads(given)['metadata'], sorted(json.loads(given)['stringData']))
+    print(len(given), json.loads(given)['metadata'], sorted(json.loads(given)['stringData']), json.loads(given)['type'])
 sys.exit(int(status))
 """
 
@@ -146,6 +146,15 @@ async def test_a_secret_travels_on_stdin_only(rig: Rig) -> None:
     assert "['password']" in rig.log()
     for file in rig.folder.rglob("*"):
         assert not file.is_file() or SECRET not in file.read_text(), file
+
+
+async def test_a_secret_is_of_the_type_that_it_is_made_for(rig: Rig) -> None:
+    await rig.manifests.ensure_secret("postgresql", "default", {"password": SECRET})
+    assert rig.log().strip().endswith("Opaque")
+    kind = "kubernetes.io/dockerconfigjson"
+    await rig.manifests.ensure_secret("registry", "default", {".dockerconfigjson": SECRET}, kind=kind)
+    assert rig.log().strip().endswith(f"['.dockerconfigjson'] {kind}")
+    assert rig.manifests.secrets == [SECRET, SECRET]
 
 
 async def test_a_secret_that_is_there_already_is_kept_and_known(rig: Rig) -> None:

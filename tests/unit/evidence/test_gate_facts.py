@@ -12,9 +12,9 @@ from tests.unit.fakes import FakeMetrics
 from sluice.domain import Attempt, Baseline, Evidence, Image, Images, Override, Quarantined, TestResult
 from sluice.judging import Judge
 from sluice.policy import Criterion, Objective, Policy, Trust
-from sluice.standing import Standing, load_baselines
 from sluice.run import Run
 from sluice.settings import Settings
+from sluice.standing import Standing, load_baselines
 from sluice.steps.collect_evidence import RunFacts, collect_evidence
 from sluice.steps.evaluate_gate import evaluate_gate
 

@@ -9,9 +9,9 @@ from tests.unit.gate.samples import DIGEST, EVIDENCE, LATENCY, POLICY, STARTED, 
 from sluice import bootstrap
 from sluice.domain import Evidence, Series
 from sluice.errors import EvidenceError, PolicyError
-from sluice.standing import FOLDER, Standing, load_baselines, load_standing, metrics_known, record
 from sluice.run import Run
 from sluice.settings import Settings
+from sluice.standing import FOLDER, Standing, load_baselines, load_standing, metrics_known, record
 from sluice.steps.evaluate_gate import evaluate_gate
 
 TREE = Path(__file__).parents[3]

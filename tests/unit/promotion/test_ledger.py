@@ -99,6 +99,32 @@ def test_what_to_go_on_with_and_what_to_go_back_to() -> None:
     assert unfinished(()) is verified(()) is None
 
 
+BACK: tuple[State, ...] = (*WHOLE[:3], "rolled-back")
+
+
+@pytest.mark.parametrize(
+    ("promotions", "last"),
+    [
+        ([("1", WHOLE), ("2", WHOLE), ("2", BACK)], "1"),  # what runs is what it went back to
+        ([("1", WHOLE), ("2", WHOLE), ("3", BACK)], "2"),
+        ([("1", WHOLE), ("2", WHOLE), ("2", BACK), ("2", WHOLE)], "2"),
+        ([("1", WHOLE), ("2", WHOLE), ("1", ("planned", "rolled-back"))], "2"),
+        ([("1", WHOLE), ("2", WHOLE), ("2", ("planned", "failed"))], "2"),
+        ([("1", WHOLE), ("2", WHOLE), ("2", WHOLE), ("2", BACK)], "1"),
+    ],
+)
+def test_what_was_gone_back_from_does_not_stand(promotions: list[tuple[str, Sequence[State]]], last: str) -> None:
+    entries = ledger(*((f"p{number}", release, states) for number, (release, states) in enumerate(promotions)))
+    found = verified(entries)
+    assert found is not None
+    assert found.release == last
+
+
+def test_a_rollback_that_was_undone_takes_nothing_from_the_one_before() -> None:
+    entries = ledger(("p1", "1", WHOLE), ("p2", "2", WHOLE), ("p3", "1", ("planned", "rolled-back")))
+    assert verified(entries, but="2") == entries[3]
+
+
 def test_a_promotion_is_one_of_one_release_and_its_name_is_not_used_again() -> None:
     with pytest.raises(ValueError, match="p1 is one of sha256:1, not of sha256:2"):
         append(ledger(("p1", "sha256:1", WHOLE[:1])), entry("copied", "p1", "sha256:2"))
@@ -188,6 +214,13 @@ def test_since_when_a_release_is_a_verified_one(
     verified_ones: list[tuple[str, float, Why]], since: float | None
 ) -> None:
     assert verified_at(timed(*verified_ones), "it") == since
+
+
+def test_one_that_was_gone_back_from_has_to_be_verified_anew() -> None:
+    once = (("p1", "1", WHOLE), ("p2", "2", WHOLE), ("p3", "2", BACK))
+    assert verified_at(ledger(*once), "2") is None
+    assert verified_at(ledger(*once), "1") == 100.0
+    assert verified_at(ledger(*once, ("p4", "2", WHOLE)), "2") == 100.0
 
 
 def test_what_was_not_verified_has_no_time_of_it() -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import anyio
 
 from sluice.domain import Image, Series, SuiteResults
-from sluice.errors import EvidenceError, in_a_line
+from sluice.errors import ClusterError, EvidenceError, in_a_line
 from sluice.ports import Metrics
 from sluice.promotion.canary import FEWEST_BAD
 from sluice.promotion.canary_queries import Countable
@@ -76,33 +76,45 @@ class Level:
     async def against(self, since: float) -> tuple[list[str], dict[str, float]]:
         """Return what speaks against it since a time of Prometheus' clock, and each objective's burn.
 
-        First every service has to be scraped after what was asked of it; what is not by the deadline is a reason.
+        First every service has to be scraped after what was asked of it. That, and an answer at all, is waited for up
+        to the deadline: a busy cluster's Prometheus may be away for a moment. What is missing then is a reason.
         """
-        try:
-            asked = await self.now()
-            reasons = await self._scraped(asked)
-            if reasons:
-                return reasons, {}
-            burns, found = await self._burns(since)
-            return [*found, *await self._alerts(since)], burns
-        except (EvidenceError, ValueError) as error:
-            return [f"Prometheus could not be asked: {in_a_line(error)}"], {}
-
-    async def _scraped(self, asked: float) -> list[str]:
-        selector = f'up{{namespace="{self.namespace}"}}'
+        asked: float | None = None
         end = anyio.current_time() + self.deadline_seconds
         while True:
-            up = {
-                one.labels.get("job", ""): one.points[-1][1] for one in await self._each(f"min by (job) ({selector})")
-            }
-            at = await self._each(f"min by (job) (timestamp({selector}))")
-            seen = {one.labels.get("job", "") for one in at if one.points[-1][1] > asked}
-            reasons = [f"{name} is not scraped" for name in self.objectives if name not in seen]
-            reasons += [f"a pod of {name} is down" for name in self.objectives if name in seen and up.get(name) != 1]
-            if not reasons or anyio.current_time() >= end:
-                return reasons
+            try:
+                asked = asked or await self.now()
+                reasons = await self._unscraped(asked)
+                if not reasons:
+                    burns, found = await self._burns(since)
+                    return [*found, *await self._alerts(since)], burns
+            except (EvidenceError, ClusterError, ValueError) as error:
+                reasons = [f"Prometheus could not be asked: {in_a_line(error)}"]
+            if anyio.current_time() >= end:
+                return reasons, {}
             self.say(f"waiting: {reasons[0]}" + (f", and {len(reasons) - 1} more" if len(reasons) > 1 else ""))
             await anyio.sleep(_POLL_SECONDS)
+
+    async def begun(self) -> float:
+        """Prometheus' clock now, waited for up to the deadline. Raises EvidenceError, ClusterError or ValueError."""
+        end = anyio.current_time() + self.deadline_seconds
+        while True:
+            try:
+                return await self.now()
+            except (EvidenceError, ClusterError, ValueError) as error:
+                if anyio.current_time() >= end:
+                    raise
+                self.say(f"waiting for Prometheus: {in_a_line(error)}")
+            await anyio.sleep(_POLL_SECONDS)
+
+    async def _unscraped(self, asked: float) -> list[str]:
+        """What was not scraped since a time of Prometheus' clock, or is down."""
+        selector = f'up{{namespace="{self.namespace}"}}'
+        up = {one.labels.get("job", ""): one.points[-1][1] for one in await self._each(f"min by (job) ({selector})")}
+        at = await self._each(f"min by (job) (timestamp({selector}))")
+        seen = {one.labels.get("job", "") for one in at if one.points[-1][1] > asked}
+        reasons = [f"{name} is not scraped" for name in self.objectives if name not in seen]
+        return reasons + [f"a pod of {name} is down" for name in self.objectives if name in seen and up.get(name) != 1]
 
     async def _burns(self, since: float) -> tuple[dict[str, float], list[str]]:
         now = await self.now()
@@ -161,15 +173,15 @@ async def verify_target(
     if against:
         return Verified(tuple(against), None, {})
     try:
-        since = await level.now()
-    except (EvidenceError, ValueError) as error:
+        since = await level.begun()
+    except (EvidenceError, ClusterError, ValueError) as error:
         return Verified((f"Prometheus could not be asked: {in_a_line(error)}",), None, {})
     tests = await smoke()
     failed = [one for one in tests.tests if one.failed]
     against = [f"{one.id.rpartition('/')[2]} {one.outcome}: {_first_line(one.message)}" for one in failed[:3]]
     if len(failed) > 3:
         against.append(f"{len(failed) - 3} more smoke tests failed")
-    if not any(one.outcome == "passed" for one in tests.tests) or (tests.exit_status != 0 and not failed):
+    if not failed and (tests.exit_status != 0 or not any(one.outcome == "passed" for one in tests.tests)):
         against.append(f"the smoke tests did not run: exit status {tests.exit_status}")
     reasons, burns = await level.against(since)
     return Verified((*against, *reasons), tests, burns)

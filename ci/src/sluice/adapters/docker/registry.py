@@ -233,7 +233,7 @@ class LocalRegistry:
             try:
                 verify = ssl.create_default_context(cafile=self._secured.ca)
                 login = self._secured.login()
-            except (OSError, KeyError) as error:
+            except (OSError, KeyError, TypeError, AttributeError) as error:
                 raise ValueError(f"its files in {self._secured.folder} cannot be used: {error}") from None
             base = f"https://{self._address}/v2/"
             return httpx.AsyncClient(base_url=base, timeout=timeout, trust_env=False, verify=verify, auth=login)

@@ -62,7 +62,8 @@ class Helm:
             "--output",
             "json",
         ]
-        words += ["--history-max", "5", "--description", description, *files]
+        # What somebody edited by hand is as the chart says again; without it, helm would stop at the first such field.
+        words += ["--force-conflicts", "--history-max", "5", "--description", description, *files]
         try:
             try:
                 done = await self._helm_command(words, release, namespace, log)
