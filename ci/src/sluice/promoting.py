@@ -93,7 +93,7 @@ class Promotion:
                 detail = (await self.note("failed", failed)).detail
                 return End("failed", self.release_id, detail, (failed,), resumed=resumed)
             await self.note("copied")
-        # Also of one that got to `deployed`: it may have been killed on its way back, with some charts of either release.
+        # Also one that got to `deployed`: it may have been killed on its way back, with charts of either release.
         failed = await self._tried("deploy", partial(self._deploy, release), self._limits.suites)
         if not failed:
             if state != "deployed":
