@@ -1,9 +1,13 @@
 """`kill -9` at every state, and run again: it goes on from where it was, or is undone. One at a time, too."""
 
+from collections.abc import Sequence
+
 import anyio
 import httpx
 import pytest
 from tests.promotion.workspace import Said, Workspace, states
+
+from sluice.promotion.ledger import Entry, verified
 
 pytestmark = pytest.mark.anyio
 # The line after which it is killed, and the state that the ledger has it in then.
@@ -21,7 +25,7 @@ async def test_a_promotion_that_is_killed_is_finished_by_running_it_again(
 ) -> None:
     line, state = MOMENTS[moment]
     before = await workspace.ledger()
-    release = second if before[-1].release_id == first else first
+    release = _other(before, first, second)
     deploy = ("deploy", "--cloud", "local", "--release", release)
     await workspace.killed_at(line, *deploy)
     after = await workspace.ledger()
@@ -37,7 +41,7 @@ async def test_a_promotion_that_is_killed_is_finished_by_running_it_again(
 async def test_one_that_is_killed_in_the_middle_of_a_chart_is_finished_too(
     workspace: Workspace, first: str, second: str, target_cluster: httpx.AsyncClient
 ) -> None:
-    release = second if (await workspace.ledger())[-1].release_id == first else first
+    release = _other(await workspace.ledger(), first, second)
     deploy = ("deploy", "--cloud", "local", "--release", release)
 
     async def helm_is_at_it() -> bool:
@@ -49,6 +53,13 @@ async def test_one_that_is_killed_in_the_middle_of_a_chart_is_finished_too(
     assert await helm_is_at_it(), "it was left half-way"
     (await workspace.sluice(*deploy)).ended(0)
     assert states(await workspace.ledger(), release) == ["planned", "copied", "deployed", "verified"]
+
+
+def _other(entries: Sequence[Entry], first: str, second: str) -> str:
+    """The release that does not run."""
+    runs = verified(entries)
+    assert runs
+    return second if runs.release_id == first else first
 
 
 async def test_a_promotion_that_was_killed_stands_against_another_and_can_be_undone(

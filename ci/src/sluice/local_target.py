@@ -86,7 +86,11 @@ class LocalTarget:
     async def _create(self) -> Cluster:
         registry = await self.registry()
         self.folder.mkdir(parents=True, exist_ok=True)
+        credentials = Secured(self.folder).credentials
+        before = credentials.read_bytes() if credentials.exists() else b""
         await registry.start(await in_engine(await self._box.engine(), await self._box.supply.get("registry")))
+        if credentials.read_bytes() != before:  # with what the cluster knows nothing could be pulled any more
+            await (await self._box.provider(self._settings.cluster.target_name)).delete()
         return await self._box.create_cluster(name=self._settings.cluster.target_name, also=registry)
 
     async def _installer(self, cluster: Cluster) -> Installer:

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -58,14 +58,19 @@ async def release_tools(box: Toolbox, run: Run) -> ReleaseTools:
     )
 
 
+async def built_place(box: Toolbox) -> Place:
+    """Where runs leave their images: this host's registry."""
+    return Place((await box.registry()).host, Access(plain=True))
+
+
 async def releases_place(box: Toolbox) -> Place:
-    """Where runs leave images, and releases are kept beside them: [release] repository, else this host's registry."""
+    """Where releases are kept, with their images: [release] repository, else this host's registry."""
     settings = box.settings.release
     if settings.repository:
         ca = Path(settings.ca).expanduser() if settings.ca else None
         credentials = Path(settings.credentials).expanduser() if settings.credentials else None
         return Place(settings.repository, Access(credentials=credentials, ca=ca))
-    return Place((await box.registry()).host, Access(plain=True))
+    return await built_place(box)
 
 
 @dataclass(frozen=True)
@@ -118,13 +123,21 @@ def _password(root: Path, file: str) -> str:
 
 
 def make_tools(
-    root: Path, run: Run, tools: ReleaseTools, place: Place, key: Key, definitions: Path
+    root: Path, run: Run, tools: ReleaseTools, places: tuple[Place, Place], key: Key, definitions: Path
 ) -> make_release.Tools:
-    """Return what steps/make_release.py works with."""
+    """Return what steps/make_release.py works with; `places`: where runs leave images, and where releases are kept."""
+    built, place = places
     cosign, access = tools.cosign, place.access
 
     async def holds(image: Image) -> bool:
-        return await tools.oras.resolve(image.reference, access) is not None
+        return await tools.oras.resolve(image.reference, built.access) is not None
+
+    async def bring(image: Image) -> Image:
+        if place.repository == built.repository:
+            return image
+        there = replace(image, repository=f"{place.repository}/{image.name}")
+        await tools.oras.copy(image.reference, there.repository, source_access=built.access, target_access=access)
+        return there
 
     async def signed(reference: str) -> bool:
         try:
@@ -151,6 +164,7 @@ def make_tools(
         archive=partial(_archive, root),
         definitions=definitions,
         holds=holds,
+        bring=bring,
         sbom=lambda reference, file: tools.syft.sbom(reference, file, access),
         attested=attested,
         attest=attest,

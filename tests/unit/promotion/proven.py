@@ -93,6 +93,9 @@ class Workbench:
             self.revisions.append(revision)
             return self.content
 
+        async def bring(image: Image) -> Image:
+            return image
+
         async def holds(image: Image) -> bool:
             return image.name not in self.lost
 
@@ -116,6 +119,7 @@ class Workbench:
             archive=archive_of,
             definitions=definitions,
             holds=holds,
+            bring=bring,
             sbom=sbom,
             attested=self._is("attested"),
             attest=attest,

@@ -50,6 +50,9 @@ class Programs:
         await self._ask(reference, access)
         return self.found
 
+    async def copy(self, source: str, target: str, *, source_access: Access, target_access: Access) -> None:
+        self.asked.append((source, target, source_access, target_access))
+
     async def push(self, reference: str, folder: Path, files: list[str], kind: str, access: Access) -> str:
         self.asked.append((reference, kind))
         return "sha256:2"
@@ -160,11 +163,22 @@ def test_a_builder_is_a_workflows_run_or_else_this_host(monkeypatch: pytest.Monk
     assert builder_of() == "urn:sluice:host:here"
 
 
-def bound(root: Path, programs: Programs) -> Tools:
+def bound(root: Path, programs: Programs, built: Place | None = None) -> Tools:
     tools = ReleaseTools(cast(Cosign, programs), cast(Oras, programs), cast(Syft, programs))
     signing = Key(Path("cosign.key"), Path("cosign.pub"), "hunter2")
     place = Place("r.example.org/acme", Access(plain=True))
-    return make_tools(root, Run(root / "runs", FakeProgress()), tools, place, signing, Path("crds"))
+    places = (built or place), place
+    return make_tools(root, Run(root / "runs", FakeProgress()), tools, places, signing, Path("crds"))
+
+
+async def test_an_image_that_a_run_left_elsewhere_is_brought_to_where_releases_are_kept(tmp_path: Path) -> None:
+    programs, built = Programs(), Place("localhost:5001", Access(ca=Path("ca")))
+    left = Image("backend", "localhost:5001/backend", IMAGE.digest)
+    brought = await bound(tmp_path, programs, built).bring(left)
+    assert brought.reference == f"r.example.org/acme/backend@{IMAGE.digest}"
+    assert programs.asked == [(left.reference, "r.example.org/acme/backend", built.access, Access(plain=True))]
+    assert await bound(tmp_path, programs).bring(IMAGE) == IMAGE
+    assert len(programs.asked) == 1, "what lies there already stays"
 
 
 async def test_what_nobody_signed_is_to_be_signed_and_other_trouble_is_told(tmp_path: Path) -> None:

@@ -10,7 +10,15 @@ import typer
 from sluice.adapters.progress import shown_progress
 from sluice.bootstrap import Options, Toolbox
 from sluice.entrypoints.console import Mode, err, finish, home, out, root, settings_of, shown
-from sluice.release_tools import builder_of, make_tools, release_tools, releases_place, signing_key, source_of
+from sluice.release_tools import (
+    builder_of,
+    built_place,
+    make_tools,
+    release_tools,
+    releases_place,
+    signing_key,
+    source_of,
+)
 from sluice.report.promotion import release_table
 from sluice.run import Run
 from sluice.steps.make_release import make_release, proven
@@ -41,7 +49,7 @@ def release(
             here = Run(home(settings) / "release-runs", progress)
             box = Toolbox(root(), settings, here, Options(may_install=not no_install))
             tools = await release_tools(box, here)
-            place = await releases_place(box)
+            places = await built_place(box), await releases_place(box)
             key = await signing_key(root(), home(settings), settings, tools.cosign)
             source = await box.resolve_source()
             folder = home(settings) / FOLDER / proof.name
@@ -51,7 +59,7 @@ def release(
                 proof,
                 folder,
                 source.services,
-                make_tools(root(), here, tools, place, key, artifact.files(await box.supply.get("monitoring-crds"))),
+                make_tools(root(), here, tools, places, key, artifact.files(await box.supply.get("monitoring-crds"))),
                 builder=builder_of(),
                 source=source_of(root()),
             )

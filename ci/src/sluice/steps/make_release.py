@@ -25,13 +25,15 @@ _INSTALLED = (*MONITORING_IMAGES, *LOGGING_IMAGES, *SIDECARS.values(), "grafana"
 class Tools:
     """What a release is made with. References name what they mean by digest.
 
-    `archive` gives a revision's charts as a tar, `definitions` is the folder with the operator's. `push` takes the
-    release's id, a folder and the names of its files, and returns the reference of what it made of them.
+    `archive` gives a revision's charts as a tar, `definitions` is the folder with the operator's. `bring` returns an
+    image where releases are kept, brought there if the run left it elsewhere. `push` takes the release's id, a folder
+    and the names of its files, and returns the reference of what it made of them.
     """
 
     archive: Callable[[str], Awaitable[bytes]]
     definitions: Path
     holds: Callable[[Image], Awaitable[bool]]
+    bring: Callable[[Image], Awaitable[Image]]
     sbom: Callable[[str, Path], Awaitable[None]]
     attested: Callable[[str, Kind], Awaitable[bool]]
     attest: Callable[[str, Kind, Path], Awaitable[None]]
@@ -83,7 +85,9 @@ async def make_release(
     _same_services(services, evidence)
     components = _installed(evidence.components, evidence.images[0])
     await _all_there((*evidence.images, *components), tools)
-    for image in evidence.images:
+    images = tuple([await tools.bring(one) for one in evidence.images])
+    components = tuple([await tools.bring(one) for one in components])
+    for image in images:
         tools.say(f"{image.name}: SBOM, provenance, signature")
         await _attest(image, evidence, folder, tools, builder=builder, source=source)
     content = bundle(await tools.archive(evidence.revision), tools.definitions)
@@ -97,7 +101,7 @@ async def make_release(
         source_digest=evidence.source_digest,
         level=verdict.level,
         score=verdict.score,
-        images=evidence.images,
+        images=images,
         components=components,
         services=tuple(services),
         files={name: digest_of(data) for name, data in files.items()},
