@@ -6,12 +6,15 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.promotion.workspace import ROOT, TARGET, Workspace, git
+from tests.promotion.workspace import BIN, KEYS, ROOT, TARGET, Workspace, git
 
 from sluice.adapters.kubernetes.connection import connect
+from sluice.adapters.registry.cosign import Cosign
 from sluice.domain import Evidence, load
 from sluice.errors import SluiceError
 from sluice.promotion.ledger import verified
+from sluice.release_tools import signing_key
+from sluice.settings import Settings
 from sluice.steps.make_release import proven
 
 # Where releases of the tests differ: in what answers the request that makes a task.
@@ -51,6 +54,9 @@ async def workspace(base: Path, tmp_path_factory: pytest.TempPathFactory, anyio_
     how = {one.how for one in evidence.components}
     made = Workspace(tree, base, {"SLUICE_SUPPLY_MODE": "source"} if how == {"source"} else {})
     made.target("local")
+    # The tree's own key, made the first time; the clone signs with it too.
+    cosign = Cosign(BIN / "cosign", tree / ".sluice" / "work", tree / ".sluice" / "cosign.log")
+    await signing_key(ROOT, KEYS.parent, Settings(), cosign)
     return made
 
 

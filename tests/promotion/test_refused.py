@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from tests.promotion.workspace import KEYS, LOCAL, ROOT, Workspace, image_of, judged
+from tests.promotion.workspace import BIN, KEYS, LOCAL, Workspace, image_of, judged
 
 from sluice.adapters.registry.cosign import Cosign
 from sluice.adapters.registry.oras import Oras
@@ -16,7 +16,6 @@ from sluice.domain import Evidence, dump, load
 from sluice.promotion.release import ARTIFACT_TYPE, FILES, Release, digest_of
 
 pytestmark = pytest.mark.anyio
-BIN = ROOT / ".sluice" / "tools" / "bin"
 REPOSITORY = "localhost:5001/releases"
 
 

@@ -29,6 +29,7 @@ from sluice.steps.evaluate_gate import evaluate_gate
 ROOT = Path(__file__).parents[2]
 KEYS = ROOT / ".sluice" / "keys"
 TARGET = ROOT / ".sluice" / "target"
+BIN = ROOT / ".sluice" / "tools" / "bin"
 LOCAL = Access(plain=True)
 _LONGEST_SECONDS = 900.0
 
