@@ -64,6 +64,7 @@ class Promotion:
         self.digest, self.release_id, self.why = digest, release_id, why
         self.id = run.id
         self._objectives = load_slos(tools.root)
+        self._installed = False  # by this process
 
     async def note(self, state: State, detail: str = "") -> Entry:
         """Write into the ledger what was got to."""
@@ -95,6 +96,7 @@ class Promotion:
             await self.note("copied")
         # Also one that got to `deployed`: it may have been killed on its way back, with charts of either release.
         failed = await self._tried("deploy", partial(self._deploy, release), self._limits.suites)
+        self._installed = True
         if not failed:
             if state != "deployed":
                 await self.note("deployed")
@@ -160,7 +162,8 @@ class Promotion:
             canary = None
         try:
             await deploy_release(
-                tools.installer(release),
+                # Where all of it was put there a moment ago, what does not differ between the two needs no time.
+                tools.installer(release, keep_current=back and self._installed),
                 release.release,
                 target.cluster,
                 definitions=release.content / "crds",

@@ -147,18 +147,20 @@ class TargetTools:
             target_access=self.place.access,
         )
 
-    def installer(self, release: Fetched) -> Installer:
-        """What puts a release's charts on the target."""
+    def installer(self, release: Fetched, *, keep_current: bool = False) -> Installer:
+        """What puts a release's charts on the target; `keep_current`: but those that stand there as it would."""
         logs, config = self._run.logs, self._kubeconfig
-        helm = self.helm(release)
+        helm = self.helm(release, keep_current=keep_current)
         manifests = Manifests(self._programs.kubectl, config, self.work, logs, Applied(self.work / "applied.json"))
         return Installer(release.content, helm, manifests, self._rolled_out, partial(self.values_for, release))
 
-    def helm(self, release: Fetched) -> Helm:
+    def helm(self, release: Fetched, *, keep_current: bool = False) -> Helm:
         """Helm, with a release's charts."""
         work = self.work / "helm" / release.digest.removeprefix("sha256:")[:16]
         work.mkdir(parents=True, exist_ok=True)
-        return Helm(self._programs.helm, self._kubeconfig, release.content, work, self._run.logs)
+        return Helm(
+            self._programs.helm, self._kubeconfig, release.content, work, self._run.logs, keep_current=keep_current
+        )
 
     def canary(self, release: Fetched, say: Callable[[str], None]) -> TryingOut:
         """What tries a service's new image out."""

@@ -156,6 +156,7 @@ async def test_rollback_undoes_a_half_promotion(world: World, state: State) -> N
     assert world.states[-1] == ("B", "rolled-back")
     assert world.entries[-1].promotion == world.entries[-2].promotion
     assert [one for one in world.does if one != "gather"][-2:] == ["deploy A", "verify A"]
+    assert world.kept == [False], "who knows what was done to it since"
 
 
 async def test_an_undo_that_fails_is_not_as_asked(world: World) -> None:

@@ -74,6 +74,7 @@ async def test_what_fails_goes_back_to_what_was_verified_last(
     assert world.states[-1] == ("B", "rolled-back")
     assert [one for one in world.does if one != "gather"][-len(BACK) :] == BACK
     assert world.entries[-1].detail.startswith(f"{reason}; back to A, verified after ")
+    assert world.kept == [False, True], "what does not differ was put there a moment ago"
 
 
 async def test_the_seconds_are_from_the_failed_check_to_verified_and_gathering_does_not_count(world: World) -> None:

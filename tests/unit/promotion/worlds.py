@@ -59,6 +59,7 @@ class World:
     troubles: dict[str, list[Trouble]] = field(default_factory=dict)
     unproven: list[str] = field(default_factory=list)
     does: list[str] = field(default_factory=list)
+    kept: list[bool] = field(default_factory=list)  # of each time that charts are installed
     locked: str = ""
     clock: float = 0.0
     seconds: dict[str, float] = field(default_factory=dict)
@@ -178,8 +179,9 @@ class FakeTarget:
         """Copy."""
         await self._world.do(f"copy {release.release.id} from {source.repository.partition(':')[0]}")
 
-    def installer(self, release: Fetched) -> Fetched:
+    def installer(self, release: Fetched, *, keep_current: bool = False) -> Fetched:
         """What `deploy_release` is given here."""
+        self._world.kept.append(keep_current)
         assert release.release.images[0].repository.startswith(PLACE.repository), "its images come from the target's"
         return release
 
