@@ -33,7 +33,7 @@ async def test_a_promotion_that_is_killed_is_finished_by_running_it_again(
     said = (await workspace.sluice(*deploy)).ended(0).text
     entries = await workspace.ledger()
     assert states(entries, release) == ["planned", "copied", "deployed", "verified"]
-    left = list((workspace.tree / ".sluice" / "promotions" / "runs").glob("*/work/*/kubeconfig"))
+    left = list((workspace.tree / ".sluice" / "promotions" / "runs").rglob("kubeconfig"))
     assert left == [], "no credentials are left behind, of the one that was killed neither"
     assert (f"it was {state} when it was stopped" in said) is (state is not None)
 

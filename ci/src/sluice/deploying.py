@@ -49,7 +49,7 @@ class Deployer:
         source = await releases_place(self._box)
         digest = await self._digest(tools, source, wanted)
         async with reach(self._box, self._home, self._run, target, tools) as there:
-            release = (await self._fetch(there, source, digest)).at(target.registry.repository)
+            release = await self._fetch(there, source, digest)
             entries = await there.ledger.read()
             against = await self._against(there, source, release)
             if not dry_run:
@@ -69,7 +69,7 @@ class Deployer:
             entries = await there.ledger.read()
             under_way = unfinished(entries)
             back = _back_to(entries, under_way, wanted, target.name)
-            release = (await self._fetch(there, there.place, back.release)).at(target.registry.repository)
+            release = await self._fetch(there, there.place, back.release)
             plan = await self._plan(there, release, entries)
             if dry_run:
                 return Outcome(plan, _said(other_under_way(entries, release.digest)) if wanted else ())

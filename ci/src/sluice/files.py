@@ -8,10 +8,16 @@ from pathlib import Path
 from typing import Any
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file under another name and put it in place by one rename. Raises OSError, and `path` is as it was."""
+def write_atomically(path: Path, data: bytes, *, private: bool = False) -> None:
+    """Write a file under another name and put it in place by one rename. Raises OSError, and `path` is as it was.
+
+    One that is `private` is nobody else's to read, from its first byte on.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
+        if private:
+            temporary.unlink(missing_ok=True)  # of a process of that number that was killed: its mode may be another
+            temporary.touch(mode=0o600)
         with temporary.open("wb") as file:
             file.write(data)
             file.flush()

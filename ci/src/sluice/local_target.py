@@ -58,8 +58,7 @@ class LocalTarget:
             begin(group, partial(run.step, "make secrets", secrets, deadline_seconds=limits.charts))
             for one in source.fixtures:
                 begin(group, partial(self._fixture, installer, source, one))
-        write_atomically(self.folder / "kubeconfig", Path(cluster.kubeconfig).read_bytes())
-        (self.folder / "kubeconfig").chmod(0o600)
+        write_atomically(self.folder / "kubeconfig", Path(cluster.kubeconfig).read_bytes(), private=True)
         await installer.rolled_out(spaces.services)
         return cluster
 

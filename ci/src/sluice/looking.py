@@ -52,7 +52,7 @@ async def status_of(box: Toolbox, home: Path, run: Run, target: Target) -> Statu
         drift: list[str] = []
         verdict = "unknown"
         try:
-            release = (await there.fetch(there.place, now.release)).at(target.registry.repository)
+            release = await there.fetch(there.place, now.release)
             verdict = f"{release.verdict.level}, {release.verdict.score:g}"
             services = [one.name for one in release.release.services]
             drift = images_against(release.release.everything, services, await there.running())

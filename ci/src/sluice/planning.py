@@ -4,30 +4,31 @@ from sluice.promotion.model import PLATFORM
 from sluice.promotion.plan import ChartChange, Plan, chart_change, image_changes
 from sluice.run import side_by_side
 from sluice.steps.fetch_release import Fetched
-from sluice.steps.install_charts import LOGGING_IMAGES, MONITORING_IMAGES, service_values, values_by_digest
+from sluice.steps.install_charts import (
+    GRAFANA,
+    LOGGING_IMAGES,
+    MONITORING_IMAGES,
+    SIDECARS,
+    logging_values,
+    monitoring_values,
+    service_values,
+)
 from sluice.target_tools import TargetTools
 
 
 async def plan_of(there: TargetTools, release: Fetched, now: str) -> Plan:
     """Return what a release would change on a target, changing nothing. `now` is the one that is verified there."""
     made, running = release.release, await there.running()
-    components = {image.name: image for image in made.components}
-    spaces = there.target.cluster
+    spaces, beside = there.target.cluster, made.among(SIDECARS.values())
+    grafana = made.among([GRAFANA]).get(GRAFANA)
     charts: list[tuple[str, str, str, dict[str, object]]] = [
-        (
-            name,
-            f"helm/{name}",
-            namespace,
-            {"images": values_by_digest({one: components[one] for one in images if one in components})},
-        )
-        for name, namespace, images in (
-            ("monitoring", spaces.monitoring, MONITORING_IMAGES),
-            ("logging", spaces.logging, LOGGING_IMAGES),
-        )
+        ("monitoring", "helm/monitoring", spaces.monitoring, monitoring_values(made.among(MONITORING_IMAGES), grafana)),
+        ("logging", "helm/logging", spaces.logging, logging_values(made.among(LOGGING_IMAGES))),
     ]
-    for one in made.services:
-        image = next(image for image in made.images if image.name == one.name)
-        charts.append((one.name, one.chart, spaces.services, service_values(one, image, components)))
+    charts += [
+        (one.name, one.chart, spaces.services, service_values(one, made.image(one.name), beside))
+        for one in made.services
+    ]
     helm = there.helm(release)
 
     async def change(one: tuple[str, str, str, dict[str, object]]) -> ChartChange:

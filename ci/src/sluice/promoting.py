@@ -139,8 +139,7 @@ class Promotion:
         again = ""
         try:
             fetch = partial(self._tools.fetch, self._tools.place, back.release)
-            fetched = await self._run.step("fetch last verified", fetch, deadline_seconds=self._limits.evidence)
-            earlier = fetched.at(self._tools.place.repository)
+            earlier = await self._run.step("fetch last verified", fetch, deadline_seconds=self._limits.evidence)
             work = partial(self._deploy, earlier, back=True)
             await self._run.step("roll back", work, deadline_seconds=self._limits.suites)
             found = await self._verified(earlier, "verify rolled back")

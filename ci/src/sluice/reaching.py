@@ -9,11 +9,12 @@ from pathlib import Path
 from sluice.adapters.kubernetes.connection import connect
 from sluice.adapters.process import run as run_program
 from sluice.bootstrap import Toolbox
+from sluice.files import write_atomically
 from sluice.promotion.model import Target
 from sluice.release_tools import ReleaseTools
 from sluice.run import Run, is_at_work
 from sluice.supply import artifact
-from sluice.target_tools import Programs, TargetTools, write_private
+from sluice.target_tools import Programs, TargetTools
 
 
 @asynccontextmanager
@@ -47,4 +48,6 @@ async def _kubeconfig(root: Path, work: Path, target: Target, kubectl: Path) -> 
         what=f"reading the context {target.cluster.context} of {target.name}",
         next_command=f"./nox -s doctor -- --target {target.name}",
     )
-    return write_private(work / "kubeconfig", done.stdout + "\n")
+    work.mkdir(parents=True, exist_ok=True)
+    write_atomically(work / "kubeconfig", f"{done.stdout}\n".encode(), private=True)
+    return work / "kubeconfig"

@@ -19,7 +19,8 @@ from sluice.adapters.registry.syft import Syft
 from sluice.bootstrap import Toolbox
 from sluice.domain import Image
 from sluice.errors import HostError, SignatureRefused
-from sluice.promotion.release import ARTIFACT_TYPE, REPOSITORY
+from sluice.files import write_atomically
+from sluice.promotion.release import ARTIFACT_TYPE, REPOSITORY, Kind
 from sluice.run import Run
 from sluice.settings import Settings
 from sluice.steps import make_release
@@ -96,8 +97,7 @@ async def signing_key(root: Path, home: Path, settings: Settings, cosign: Cosign
     if not private.exists():
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(0o700)
-        password.touch(mode=0o600)
-        password.write_text(secrets.token_urlsafe(32))
+        write_atomically(password, secrets.token_urlsafe(32).encode(), private=True)
         await cosign.generate_key_pair(folder, password.read_text())
     return Key(private, folder / "cosign.pub", _password(root, str(password.absolute())))
 
@@ -146,14 +146,14 @@ def make_tools(
             return False
         return True
 
-    async def attested(reference: str, kind: make_release.Kind) -> bool:
+    async def attested(reference: str, kind: Kind) -> bool:
         try:
             await cosign.attestation(reference, kind, key.public, access)
         except SignatureRefused:
             return False
         return True
 
-    async def attest(reference: str, kind: make_release.Kind, predicate: Path) -> None:
+    async def attest(reference: str, kind: Kind, predicate: Path) -> None:
         await cosign.attest(reference, predicate, kind, key.private, key.password, access)
 
     async def push(release: str, folder: Path, files: Sequence[str]) -> str:

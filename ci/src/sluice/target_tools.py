@@ -29,8 +29,10 @@ from sluice.adapters.registry.access import Access
 from sluice.bootstrap import Toolbox
 from sluice.domain import Image, SuiteResults
 from sluice.errors import SignatureRefused
+from sluice.files import write_atomically
+from sluice.promotion.chart_values import HELM, files_for
 from sluice.promotion.model import Target, located
-from sluice.promotion.release import REPOSITORY
+from sluice.promotion.release import ATTESTED, REPOSITORY
 from sluice.release_tools import Place, ReleaseTools
 from sluice.run import Run, side_by_side
 from sluice.settings import NamespaceSettings
@@ -38,7 +40,6 @@ from sluice.steps import run_suites
 from sluice.steps.fetch_release import Fetched, fetch_release
 from sluice.steps.gather_failure import gather_failure
 from sluice.steps.install_charts import Installer
-from sluice.steps.make_release import ATTESTED
 from sluice.steps.suite_plan import Selection
 from sluice.suites import suite_context
 from sluice.trying_out import TryingOut
@@ -70,7 +71,7 @@ class TargetTools:
     ) -> None:
         self.target = target
         self.releases = tools
-        self._box, self._home, self._run, self._programs = box, home, run, programs
+        self._box, self._run, self._programs = box, run, programs
         self._client, self._kubeconfig = client, kubeconfig
         self.work = kubeconfig.parent
         copy = home / LEDGERS / f"{target.name}.jsonl"
@@ -98,12 +99,13 @@ class TargetTools:
         reference = f"{place.repository}/{REPOSITORY}@{digest}"
         folder = self.work / "releases" / digest.removeprefix("sha256:")[:16]
         cosign, key = self.releases.cosign, located(self.root, self.target.public_key)
-        return await fetch_release(
+        fetched = await fetch_release(
             reference,
             folder,
             verify=lambda it: cosign.verify(it, key, place.access),
             pull=lambda it, into: self.releases.oras.pull(it, into, place.access),
         )
+        return fetched.at(self.place.repository)
 
     async def unproven(self, place: Place, images: Sequence[Image]) -> list[str]:
         """What is wrong with the signatures and attestations of images in a place."""
@@ -185,13 +187,11 @@ class TargetTools:
         if chart == "service":
             return []
         folders = {one.name: one.chart for one in release.release.services}
-        cloud = release.content / folders.get(name, f"helm/{name}") / f"values-{self.target.cloud}.yaml"
-        files = [cloud] if cloud.is_file() else []
-        files += [located(self.root, file) for file in self.target.values_of(name)]
+        folder = release.content / folders.get(name, f"{HELM}/{name}")
         own = self.work / "values" / f"{name}.yaml"
         own.parent.mkdir(parents=True, exist_ok=True)
         own.write_text(yaml.safe_dump(self.target.chart_values(name)))
-        return [*files, own]
+        return [*files_for(folder, self.root, self.target, name), own]
 
     async def _rolled_out(self, namespace: str, *, expect: Sequence[str] = (), selector: str = "") -> None:
         await wait_rolled_out(
@@ -229,7 +229,8 @@ class TargetTools:
         # Not by --namespace: that refuses what a chart puts into another one.
         config = yaml.safe_load(self._kubeconfig.read_text())
         config["contexts"][0]["context"]["namespace"] = namespace
-        file = write_private(self.work / f"kubeconfig-{namespace}", yaml.safe_dump(config))
+        file = self.work / f"kubeconfig-{namespace}"
+        write_atomically(file, yaml.safe_dump(config).encode(), private=True)
         done = await run_program(
             [self._programs.kubectl, "--kubeconfig", file, "diff", "--filename", "-"],
             deadline_seconds=60,
@@ -270,14 +271,6 @@ class TargetTools:
             on_line=partial(self._run.progress.update, "verify"),
             selection=Selection(smoke=True),
         )
-
-
-def write_private(path: Path, text: str) -> Path:
-    """Write a file that nobody else may read, and return its path."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.touch(mode=0o600)
-    path.write_text(text)
-    return path
 
 
 def place_of(root: Path, target: Target) -> Place:

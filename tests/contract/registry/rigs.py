@@ -12,9 +12,10 @@ from pathlib import Path
 from tests.contract.programs import program
 
 from sluice.adapters.registry.access import Access
-from sluice.adapters.registry.cosign import Cosign, Kind
+from sluice.adapters.registry.cosign import Cosign
 from sluice.adapters.registry.oras import Oras
 from sluice.adapters.registry.syft import Syft
+from sluice.promotion.release import Kind
 
 PLAIN = Access(plain=True)
 LOGIN = "promoter:open-sesame-31"

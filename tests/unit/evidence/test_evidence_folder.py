@@ -1,5 +1,6 @@
 """On a disk that is full evidence.json comes first, whole or not at all, and the loss is said."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -39,6 +40,20 @@ def test_a_file_is_replaced_whole_or_stays_as_it_was(tmp_path: Path, monkeypatch
     assert list(tmp_path.iterdir()) == [path], "nothing is left of the try"
     write_atomically(path, b"new")
     assert path.read_bytes() == b"new"
+
+
+def test_what_is_private_is_so_from_its_first_byte_whatever_a_killed_process_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, seen = tmp_path / "key", list[int]()
+    (tmp_path / f".key.{os.getpid()}").touch(mode=0o644)
+
+    def synced(number: int) -> None:
+        seen.append(os.fstat(number).st_mode & 0o777)
+
+    monkeypatch.setattr("os.fsync", synced)
+    write_atomically(path, b"secret", private=True)
+    assert (seen, path.stat().st_mode & 0o777, path.read_bytes()) == ([0o600], 0o600, b"secret")
 
 
 def test_a_line_after_one_that_was_cut_begins_on_its_own(tmp_path: Path) -> None:

@@ -11,9 +11,9 @@ from tests.unit.gate import stored_run
 
 from sluice.domain import Component, Evidence, Image, Service, Verdict, dump
 from sluice.policy import load_policy
-from sluice.promotion.release import BOUND, Release, digest_of
+from sluice.promotion.release import BOUND, Kind, Release, digest_of
 from sluice.steps.evaluate_gate import evaluate_gate
-from sluice.steps.make_release import Kind, Made, Tools, make_release
+from sluice.steps.make_release import Made, Tools, make_release
 
 HELM, LOKI = (
     Component(name, "1", "source", f"sha256:{digit * 64}", "", 7, 1.0) for name, digit in (("helm", "c"), ("loki", "d"))

@@ -51,8 +51,12 @@ def test_the_later_one_wins_and_the_target_has_the_last_word(tree: Path) -> None
 
 def test_a_platforms_chart_takes_nothing_of_the_services(tree: Path) -> None:
     assert values_for(tree, TARGET, "monitoring") == {"imagePullSecrets": ["own"]}
-    assert files_for(tree, TARGET, "monitoring") == ()
-    assert [path.name for path in files_for(tree, TARGET, "backend")] == ["values-oke.yaml", "all.yaml", "backend.yaml"]
+    assert files_for(tree / "helm" / "monitoring", tree, TARGET, "monitoring") == ()
+    assert [path.name for path in files_for(tree / "helm" / "backend", tree, TARGET, "backend")] == [
+        "values-oke.yaml",
+        "all.yaml",
+        "backend.yaml",
+    ]
 
 
 def test_a_library_is_not_installed(tree: Path) -> None:

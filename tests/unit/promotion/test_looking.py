@@ -48,7 +48,7 @@ class Seen:
         assert place == self.place
         if self.refuses:
             raise self.refuses
-        return fetched(digest.removeprefix("sha256:"), place)
+        return fetched(digest.removeprefix("sha256:"), place).at(self.place.repository)
 
     async def running(self) -> dict[str, tuple[str, ...]]:
         """What it was given."""

@@ -66,3 +66,20 @@ async def test_each_chart_is_compared_with_what_is_installed() -> None:
         "logging": ("helm/logging", "logging", {"images": {"loki": ours}}, [Path("values of logging")]),
         "api": ("helm/service", "default", {"image": image}, [Path("values of service-api")]),
     }
+
+
+async def test_grafana_is_in_the_plan_as_it_is_in_a_deploy() -> None:
+    helm = FakeHelm()
+
+    async def running() -> dict[str, tuple[str, ...]]:
+        return {}
+
+    there: Any = SimpleNamespace(target=LOCAL, running=running, helm=lambda _: helm, values_for=lambda *_: [])
+    made = fetched("B")
+    grafana = made.release.images[0].__class__("grafana", "r/grafana", "sha256:g")
+    release = Release(**{**vars(made.release), "components": (grafana,)})
+    await plan_of(there, Fetched(release, made.verdict, "r@d", Path()), "A")
+    assert helm.asked["monitoring"][2] == {
+        "images": {"grafana": {"repository": "r/grafana", "digest": "sha256:g"}},
+        "grafana": {"enabled": True},
+    }

@@ -169,7 +169,7 @@ class FakeTarget:
         """A release out of a place."""
         id_ = digest.removeprefix("sha256:")
         await self._world.do(f"fetch {id_} from {place.repository.partition(':')[0]}")
-        return fetched(id_, place, level=self._world.made[id_])
+        return fetched(id_, place, level=self._world.made[id_]).at(self.place.repository)
 
     async def unproven(self, place: Place, images: object) -> list[str]:
         """What it was given."""

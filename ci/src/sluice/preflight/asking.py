@@ -10,6 +10,7 @@ import httpx
 from sluice.adapters.kubernetes.answers import refused, unreachable
 from sluice.doctor import Finding
 from sluice.errors import SluiceError, in_a_line
+from sluice.run import side_by_side
 
 Check = Callable[[], Awaitable[list[Finding]]]
 SECONDS = 30.0  # of each check
@@ -98,14 +99,8 @@ async def bounded(what: str, check: Check, *, seconds: float = SECONDS) -> list[
 
 async def all_of(checks: Sequence[tuple[str, Check]], *, seconds: float = SECONDS) -> list[Finding]:
     """Return what checks find, in their order; they are made side by side."""
-    found: list[list[Finding]] = [[] for _ in checks]
-    limit = anyio.CapacityLimiter(AT_ONCE)
 
-    async def one(index: int, what: str, check: Check) -> None:
-        async with limit:
-            found[index] = await bounded(what, check, seconds=seconds)
+    async def one(named: tuple[str, Check]) -> list[Finding]:
+        return await bounded(*named, seconds=seconds)
 
-    async with anyio.create_task_group() as group:
-        for index, (what, check) in enumerate(checks):
-            group.start_soon(one, index, what, check)
-    return [finding for findings in found for finding in findings]
+    return [finding for found in await side_by_side(one, checks, width=AT_ONCE) for finding in found]

@@ -21,9 +21,12 @@ def charts_of(root: Path) -> tuple[str, ...]:
     return (*(name for name in PLATFORM if name in found), *services)
 
 
-def files_for(root: Path, target: Target, chart: str) -> tuple[Path, ...]:
-    """Return the files of values of a chart on a target, the later one wins; the chart's own defaults left out."""
-    of_cloud = root / HELM / chart / f"values-{target.cloud}.yaml"
+def files_for(folder: Path, root: Path, target: Target, chart: str) -> tuple[Path, ...]:
+    """Return the files of values of a chart on a target, the later one wins; the chart's own defaults left out.
+
+    `folder` is the chart's, of a release or of the tree at `root`, which the target's own files are in.
+    """
+    of_cloud = folder / f"values-{target.cloud}.yaml"
     own = [located(root, file) for file in target.values_of(chart)]
     return (*([of_cloud] if of_cloud.is_file() else []), *own)
 
@@ -35,7 +38,7 @@ def values_for(root: Path, target: Target, chart: str) -> dict[str, Any]:
         defaults = _read(root / HELM / library["name"] / "values.yaml")
         for name in library.get("import-values") or ():
             found = merged(found, defaults["exports"][name])
-    for path in (root / HELM / chart / "values.yaml", *files_for(root, target, chart)):
+    for path in (root / HELM / chart / "values.yaml", *files_for(root / HELM / chart, root, target, chart)):
         found = merged(found, _read(path))
     return merged(found, target.chart_values(chart))
 

@@ -4,7 +4,7 @@ It travels as an OCI artifact (image-spec 1.1, artifactType) whose layers are th
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -23,6 +23,8 @@ RELEASE, VERDICT, EVIDENCE, POLICY, CONTENT = (
 )
 BOUND = (VERDICT, EVIDENCE, POLICY, CONTENT)
 FILES = (RELEASE, *BOUND)
+Kind = Literal["cyclonedx", "slsaprovenance1"]  # as cosign calls the types of what it attests
+ATTESTED: Mapping[Kind, str] = {"cyclonedx": "SBOM", "slsaprovenance1": "provenance"}
 MEANING: Mapping[Level, int] = {"fail": 0, "warn": 1, "pass": 2}
 
 
@@ -44,6 +46,14 @@ class Release:
     components: tuple[Image, ...]
     services: tuple[Service, ...]
     files: dict[str, str]
+
+    def image(self, service: str) -> Image:
+        """The image of a service; each has one."""
+        return next(one for one in self.images if one.name == service)
+
+    def among(self, names: Collection[str]) -> dict[str, Image]:
+        """The components of these names that it has, by name."""
+        return {one.name: one for one in self.components if one.name in names}
 
     @property
     def everything(self) -> tuple[Image, ...]:

@@ -8,37 +8,19 @@ from typing import Protocol
 import anyio
 
 from sluice.domain import Image, Service
+from sluice.promotion.model import ClusterAccess
 from sluice.promotion.release import Release
 from sluice.steps.install_charts import (
+    GRAFANA,
     LOGGING_IMAGES,
     MONITORING_IMAGES,
+    SIDECARS,
     Installer,
     install_logging,
     install_monitoring,
     install_service,
     prepare,
 )
-
-_GRAFANA = "grafana"
-
-
-class Spaces(Protocol):
-    """The namespaces of a target."""
-
-    @property
-    def services(self) -> str:
-        """Where services go."""
-        ...
-
-    @property
-    def monitoring(self) -> str:
-        """Where Prometheus and its kin go."""
-        ...
-
-    @property
-    def logging(self) -> str:
-        """Where Loki goes."""
-        ...
 
 
 class Canaries(Protocol):
@@ -56,7 +38,7 @@ class Canaries(Protocol):
 async def deploy_release(
     installer: Installer,
     release: Release,
-    spaces: Spaces,
+    spaces: ClusterAccess,
     *,
     definitions: Path,
     canary: Canaries | None,
@@ -66,20 +48,16 @@ async def deploy_release(
 
     With `canary` one service after the other is tried out, so that of a bad one the others stay as they are.
     """
-    components = {image.name: image for image in release.components}
+    beside, grafana = release.among(SIDECARS.values()), release.among([GRAFANA]).get(GRAFANA)
+    monitoring, logging = release.among(MONITORING_IMAGES), release.among(LOGGING_IMAGES)
     await prepare(installer, definitions)
-    monitoring = {name: components[name] for name in MONITORING_IMAGES if name in components}
-    logging = {name: components[name] for name in LOGGING_IMAGES if name in components}
     async with anyio.create_task_group() as group:
         say("monitoring and logging")
-        group.start_soon(
-            partial(install_monitoring, installer, spaces.monitoring, monitoring, components.get(_GRAFANA))
-        )
+        group.start_soon(partial(install_monitoring, installer, spaces.monitoring, monitoring, grafana))
         group.start_soon(partial(install_logging, installer, spaces.logging, logging))
 
     async def service(one: Service) -> None:
-        image = next(image for image in release.images if image.name == one.name)
-        await install_service(installer, one, spaces.services, image, components)
+        await install_service(installer, one, spaces.services, release.image(one.name), beside)
 
     if canary is None:
         say("services")
@@ -89,7 +67,7 @@ async def deploy_release(
         return
     for one in release.services:
         say(f"{one.name}: canary")
-        await canary.try_out(one, next(image for image in release.images if image.name == one.name))
+        await canary.try_out(one, release.image(one.name))
         try:
             await service(one)
         finally:

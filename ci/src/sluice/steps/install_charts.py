@@ -20,6 +20,7 @@ MONITORING_IMAGES = (
     "prometheus-adapter",
 )
 LOGGING_IMAGES = ("loki", "promtail")
+GRAFANA = "grafana"  # in no package registry: a cluster may be without it
 # A fixture whose image runs beside each service that requires it: in its chart's values, under the fixture's name.
 SIDECARS = {"dapr": "daprd"}
 
@@ -107,9 +108,8 @@ async def install_monitoring(
     installer: Installer, namespace: str, images: Mapping[str, Image], grafana: Image | None
 ) -> ChartRelease:
     """Prometheus and its kin; returns when all of it is up."""
-    values: dict[str, object] = {"images": values_by_digest(images)}
+    values = monitoring_values(images, grafana)
     if grafana:
-        values = {"images": values_by_digest({**images, "grafana": grafana}), "grafana": {"enabled": True}}
         password = secrets.token_urlsafe(24)
         await installer.manifests.ensure_secret("grafana", namespace, {"user": "admin", "password": password})
     files = installer.values_for("monitoring")
@@ -135,7 +135,7 @@ async def install_logging(installer: Installer, namespace: str, images: Mapping[
         "logging",
         "helm/logging",
         namespace,
-        values={"images": values_by_digest(images)},
+        values=logging_values(images),
         value_files=installer.values_for("logging"),
     )
     await installer.rolled_out(namespace)
@@ -158,6 +158,18 @@ async def install_service(
     return release
 
 
+def monitoring_values(images: Mapping[str, Image], grafana: Image | None) -> dict[str, object]:
+    """Return the values of the chart `monitoring` that name images."""
+    if grafana:
+        return {"images": _by_digest({**images, "grafana": grafana}), "grafana": {"enabled": True}}
+    return {"images": _by_digest(images)}
+
+
+def logging_values(images: Mapping[str, Image]) -> dict[str, object]:
+    """Return the values of the chart `logging` that name images."""
+    return {"images": _by_digest(images)}
+
+
 def service_values(service: Service, image: Image, components: Mapping[str, Image]) -> dict[str, object]:
     """Return the values of a service's chart that name images: its own, and those that run beside it."""
     beside = {
@@ -168,8 +180,7 @@ def service_values(service: Service, image: Image, components: Mapping[str, Imag
     return {"image": _reference(image), **beside}
 
 
-def values_by_digest(images: Mapping[str, Image]) -> dict[str, dict[str, str]]:
-    """Return images by name, as charts of several take them."""
+def _by_digest(images: Mapping[str, Image]) -> dict[str, dict[str, str]]:
     return {name: _reference(image) for name, image in images.items()}
 
 

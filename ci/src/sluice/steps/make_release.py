@@ -6,19 +6,16 @@ import tarfile
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from sluice.domain import Component, Evidence, Image, Service, Verdict, dump, load
 from sluice.errors import EvidenceError
 from sluice.policy import load_policy
 from sluice.promotion import provenance, release
-from sluice.promotion.release import Release, digest_of, why_no_release
+from sluice.promotion.release import ATTESTED, Kind, Release, digest_of, why_no_release
 from sluice.steps.evaluate_gate import evaluate_gate
-from sluice.steps.install_charts import LOGGING_IMAGES, MONITORING_IMAGES, SIDECARS
+from sluice.steps.install_charts import GRAFANA, LOGGING_IMAGES, MONITORING_IMAGES, SIDECARS
 
-Kind = Literal["cyclonedx", "slsaprovenance1"]  # as cosign calls the types of what it attests
-ATTESTED: dict[Kind, str] = {"cyclonedx": "SBOM", "slsaprovenance1": "provenance"}
-_INSTALLED = (*MONITORING_IMAGES, *LOGGING_IMAGES, *SIDECARS.values(), "grafana")
+_INSTALLED = (*MONITORING_IMAGES, *LOGGING_IMAGES, *SIDECARS.values(), GRAFANA)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -26,6 +27,7 @@ _USER = "sluice"
 _VALID = timedelta(days=365)
 _RENEWED = timedelta(days=30)  # before its end
 _MOUNTED = "/etc/sluice-registry"
+_write = partial(write_atomically, private=True)
 
 
 @dataclass(frozen=True)
@@ -88,13 +90,6 @@ class Secured:
             return address in known and ends - datetime.now(UTC) > _RENEWED
         except (OSError, ValueError, KeyError, TypeError):
             return False
-
-
-def _write(path: Path, data: bytes) -> None:
-    write_atomically(path, b"")
-    path.chmod(0o600)  # before there is anything to read
-    with path.open("wb") as file:
-        file.write(data)
 
 
 def _certificates(names: tuple[str, ...]) -> tuple[bytes, bytes, bytes]:

@@ -9,15 +9,14 @@ import json
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import anyio
 
 from sluice.adapters.process import Completed, run
 from sluice.adapters.registry.access import Access, by_digest
 from sluice.errors import CommandFailed, HostError, SignatureRefused
-
-Kind = Literal["cyclonedx", "slsaprovenance1"]
+from sluice.promotion.release import Kind
 
 _SECONDS = 120
 _SIGNATURE = "https://sigstore.dev/cosign/sign/v1"  # the predicate type of what `cosign sign` makes
