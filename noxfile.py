@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import nox
+from nox.command import CommandFailed
 
 ROOT = Path(__file__).parent
 TOOLS = ROOT / ".sluice" / "tools"
@@ -94,9 +95,15 @@ def metrics(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Everything that needs no cluster: lint, types, unit, contract, charts, rules."""
+    """Everything that needs no cluster: lint, types, unit, contract, charts, rules. All are run, then told of."""
+    failed = []
     for part in (lint, types, unit, contract, charts, rules):
-        part.func(session)
+        try:
+            part.func(session)
+        except CommandFailed:
+            failed.append(part.func.__name__)
+    if failed:
+        session.error(f"failed: {', '.join(failed)}; one alone: ./nox -s {failed[0]}")
 
 
 @nox.session

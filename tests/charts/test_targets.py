@@ -37,7 +37,7 @@ def template(helm: Helm, target: Target, chart: str, work: Path, values: dict[st
     given = work / f"{target.name}-{chart}.yaml"
     last = target.chart_values(chart) if values is None else values
     given.write_text(yaml.safe_dump(merged(last, images_of(chart))), encoding="utf-8")
-    listed = files_for(REPOSITORY, target, chart) if values is None else ()
+    listed = files_for(REPOSITORY / "helm" / chart, REPOSITORY, target, chart) if values is None else ()
     files = [word for file in (*listed, given) for word in ("--values", file)]
     done = run(
         helm.program, "template", chart, helm.charts / chart, "--kube-version", "1.34.2", *files,
