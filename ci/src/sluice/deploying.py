@@ -51,7 +51,7 @@ class Deployer:
         async with reach(self._box, self._home, self._run, target, tools) as there:
             release = await self._fetch(there, source, digest)
             entries = await there.ledger.read()
-            against = await self._against(there, source, release)
+            against = await self._against(there, source, release, entries)
             if not dry_run:
                 self._refuse(target, release, against)
             plan = await self._plan(there, release, entries)
@@ -115,14 +115,15 @@ class Deployer:
         work = partial(there.fetch, place, digest)
         return await self._run.step("fetch release", work, deadline_seconds=self._box.settings.deadlines.evidence)
 
-    async def _against(self, there: TargetTools, source: Place, release: Fetched) -> list[str]:
-        return await self._run.step(
-            "check",
-            partial(self._reasons, there, source, release),
-            deadline_seconds=self._box.settings.deadlines.charts,
-        )
+    async def _against(
+        self, there: TargetTools, source: Place, release: Fetched, entries: Sequence[Entry]
+    ) -> list[str]:
+        work = partial(self._reasons, there, source, release, entries)
+        return await self._run.step("check", work, deadline_seconds=self._box.settings.deadlines.charts)
 
-    async def _reasons(self, there: TargetTools, source: Place, release: Fetched) -> list[str]:
+    async def _reasons(
+        self, there: TargetTools, source: Place, release: Fetched, entries: Sequence[Entry]
+    ) -> list[str]:
         target, now = there.target, time.time()
         ledgers: dict[str, Sequence[Entry]] = {}
         unread: dict[str, str] = {}
@@ -139,6 +140,7 @@ class Deployer:
             unproven=await there.unproven(source, release.release.images),
             ledgers=ledgers,
             unread=unread,
+            only_way_out=_only_way_out(entries, release.digest),
         )
         return reasons_against(target, release.release, release.verdict, known)
 
@@ -159,6 +161,12 @@ class Deployer:
 
 def _said(*reasons: str) -> tuple[str, ...]:
     return tuple(filter(None, reasons))
+
+
+def _only_way_out(entries: Sequence[Entry], digest: str) -> bool:
+    """Whether this release's promotion is under way and there is no other release to go back to."""
+    under_way = unfinished(entries)
+    return under_way is not None and under_way.release == digest and verified(entries, but=digest) is None
 
 
 def _refuse_changed(before: Sequence[Entry], now: Sequence[Entry], wanted: str, target: str) -> None:

@@ -87,6 +87,22 @@ async def test_a_dry_run_changes_nothing(world: World) -> None:
     assert world.entries == before
 
 
+async def test_a_first_promotion_that_was_killed_is_finished_though_the_target_froze_since(world: World) -> None:
+    world.targets["local"] = replace(LOCAL, freezes=(Freeze(date(1970, 1, 1), date(9999, 1, 1), "holidays"),))
+    end = end_of(await world.had("B", "planned", "copied").deploy("B"))
+    assert (end.state, end.resumed) == ("verified", "copied")
+
+
+@pytest.mark.parametrize("had", ["A", "B"])
+async def test_one_that_can_be_undone_waits_for_its_window(world: World, had: str) -> None:
+    world.targets["local"] = replace(LOCAL, freezes=(Freeze(date(1970, 1, 1), date(9999, 1, 1), "holidays"),))
+    world.had(*("A",) if had == "A" else ("B", "planned", "failed"))
+    if had == "A":
+        world.had("B", "planned", "copied")
+    with pytest.raises(PromotionRefused, match="B may not go to local"):
+        await world.deploy("B")
+
+
 async def test_after_those_that_come_first_it_may_go(world: World) -> None:
     world.targets |= {
         "staging": replace(LOCAL, name="staging"),

@@ -66,6 +66,12 @@ def test_a_frozen_target_is_told_with_its_reason() -> None:
     assert "the audit" in said
 
 
+def test_a_first_promotion_that_was_killed_is_finished_in_no_window_too() -> None:
+    frozen = replace(TARGET, freezes=(Freeze(date(2025, 10, 9), date(2025, 10, 10), "the audit"),), approvals=1)
+    [said] = against(frozen, Known(at=NOW, digest=DIGEST, only_way_out=True))
+    assert "approvals" in said, "that is all it is let off"
+
+
 def test_one_that_was_verified_long_enough_on_the_target_before_may_go() -> None:
     assert after((DIGEST, NOW - 3600)) == []
     assert after((DIGEST, NOW - 3600), (OTHER, NOW - 60)) == [], "it was there for its time, whatever came after it"

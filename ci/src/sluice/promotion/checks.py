@@ -17,7 +17,8 @@ class Known:
     """What is known when a promotion is asked for. `at` is now, in seconds since the epoch.
 
     `unproven` says of images what is wrong with their signatures and attestations. `ledgers` are those of the targets
-    that come first; where one could not be read, `unread` has the reason under its name.
+    that come first; where one could not be read, `unread` has the reason under its name. `only_way_out` is set where it
+    began in a window and there is nothing to go back to: left in its middle until the next it would stay half done.
     """
 
     at: float
@@ -26,11 +27,13 @@ class Known:
     unproven: Sequence[str] = ()
     ledgers: Mapping[str, Sequence[Entry]] | None = None
     unread: Mapping[str, str] | None = None
+    only_way_out: bool = False
 
 
 def reasons_against(target: Target, release: Release, verdict: Verdict, known: Known) -> list[str]:
     """Return why a release may not go to a target now; empty where it may."""
-    found = [why_not_accepted(release, verdict, target.accept), *known.unproven, why_closed(target, known.at)]
+    closed = "" if known.only_way_out else why_closed(target, known.at)
+    found = [why_not_accepted(release, verdict, target.accept), *known.unproven, closed]
     return [*filter(None, found), *_out_of_order(target, known), *_not_approved(target, release, known)]
 
 
