@@ -13,7 +13,7 @@ from sluice.adapters.registry.cosign import Cosign
 from sluice.domain import Evidence, load
 from sluice.errors import SluiceError
 from sluice.promotion.ledger import verified
-from sluice.release_tools import signing_key
+from sluice.release_tools import release_signer
 from sluice.settings import Settings
 from sluice.steps.make_release import proven
 
@@ -56,7 +56,7 @@ async def workspace(base: Path, tmp_path_factory: pytest.TempPathFactory, anyio_
     made.target("local")
     # The tree's own key, made the first time; the clone signs with it too.
     cosign = Cosign(BIN / "cosign", tree / ".sluice" / "work", tree / ".sluice" / "cosign.log")
-    await signing_key(ROOT, KEYS.parent, Settings(), cosign)
+    await release_signer(ROOT, KEYS.parent, Settings(), cosign)
     return made
 
 

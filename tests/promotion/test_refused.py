@@ -14,6 +14,7 @@ from sluice.adapters.registry.cosign import Cosign
 from sluice.adapters.registry.oras import Oras
 from sluice.domain import Evidence, dump, load
 from sluice.promotion.release import ARTIFACT_TYPE, FILES, Release, digest_of
+from sluice.promotion.signing import Key
 
 pytestmark = pytest.mark.anyio
 REPOSITORY = "localhost:5001/releases"
@@ -47,7 +48,8 @@ class Forge:
         self.change(replace(self.release, id=name))
         digest = await self.oras.push(f"{REPOSITORY}:{name}", self.files, FILES, ARTIFACT_TYPE, LOCAL)
         if key:
-            await self.cosign.sign(f"{REPOSITORY}@{digest}", key, password or (KEYS / "password").read_text(), LOCAL)
+            signer = Key(key, key.with_suffix(".pub"), password or (KEYS / "password").read_text())
+            await self.cosign.sign(f"{REPOSITORY}@{digest}", signer, LOCAL)
         return name
 
 

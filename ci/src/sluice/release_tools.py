@@ -1,4 +1,4 @@
-"""What releases are made, signed and copied with: the programs, the key, and where releases are kept."""
+"""What releases are made, signed and copied with: the programs, who signs, and where releases are kept."""
 
 import os
 import secrets
@@ -21,12 +21,15 @@ from sluice.domain import Image
 from sluice.errors import HostError, SignatureRefused
 from sluice.files import write_atomically
 from sluice.promotion.release import ARTIFACT_TYPE, REPOSITORY, Kind
+from sluice.promotion.signing import Identity, Key, Keyless, Signer
 from sluice.run import Run
-from sluice.settings import Settings
+from sluice.settings import ReleaseSettings, Settings
 from sluice.steps import make_release
 from sluice.supply import artifact
 
 _NOWHERE = "git+urn:sluice:tree"  # there is no repository but this one
+# Where cosign finds a token, or what it asks GitHub for one with.
+_TOKENS = ("SIGSTORE_ID_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN")
 _CHARTS = ("helm", "k8s-fixtures/namespaces.yaml")
 
 
@@ -74,21 +77,15 @@ async def releases_place(box: Toolbox) -> Place:
     return await built_place(box)
 
 
-@dataclass(frozen=True)
-class Key:
-    """A pair of keys: files, and the password of the private one."""
+async def release_signer(root: Path, home: Path, settings: Settings, cosign: Cosign) -> Signer:
+    """Return who signs releases: the identity of [release] keyless, else [release] key, else a key of this tree's own.
 
-    private: Path
-    public: Path
-    password: str
-
-
-async def signing_key(root: Path, home: Path, settings: Settings, cosign: Cosign) -> Key:
-    """Return the key that releases are signed with: [release] key, else one of this tree's own, made the first time.
-
-    The password is in the file that [release] password_file names, else in COSIGN_PASSWORD. Raises HostError without.
+    That is made the first time. A key's password is in the file that [release] password_file names, else in
+    COSIGN_PASSWORD. Raises HostError without it, and where there is no token that tells an identity.
     """
     given = settings.release
+    if given.keyless:
+        return _keyless(root, given)
     if given.key:
         private = root / Path(given.key).expanduser()
         return Key(private, private.with_suffix(".pub"), _password(root, given.password_file))
@@ -100,6 +97,29 @@ async def signing_key(root: Path, home: Path, settings: Settings, cosign: Cosign
         write_atomically(password, secrets.token_urlsafe(32).encode(), private=True)
         await cosign.generate_key_pair(folder, password.read_text())
     return Key(private, folder / "cosign.pub", _password(root, str(password.absolute())))
+
+
+def _keyless(root: Path, given: ReleaseSettings) -> Keyless:
+    """As https://docs.github.com/actions/reference/openid-connect-reference, and Fulcio's pkg/identity/github."""
+    if not any(os.environ.get(name) for name in _TOKENS):
+        raise HostError(
+            "a release cannot be signed without a key here",
+            seen=f"neither {' nor '.join(_TOKENS)} in the environment",
+            expected="an identity: a workflow with `permissions: id-token: write`, or an OIDC token",
+            next_command="run it in such a workflow, or sign with a key: docs/promotion.md",
+        )
+    server, workflow = (os.environ.get(f"GITHUB_{name}") for name in ("SERVER_URL", "WORKFLOW_REF"))
+    subject = given.subject or (f"{server}/{workflow}" if server and workflow else "")
+    if not subject:
+        raise HostError(
+            "as whom a release is signed without a key is not known",
+            seen="no [release] subject, and this is no workflow of GitHub's",
+            expected="the name that the certificate will have",
+            next_command="set [release] subject in sluice.toml, or SLUICE_RELEASE_SUBJECT",
+        )
+    files = (given.signing_config, given.trusted_root)
+    config, keys = (root / Path(file).expanduser() if file else None for file in files)
+    return Keyless(Identity(given.issuer, subject, str(keys or "")), config)
 
 
 def _password(root: Path, file: str) -> str:
@@ -123,7 +143,7 @@ def _password(root: Path, file: str) -> str:
 
 
 def make_tools(
-    root: Path, run: Run, tools: ReleaseTools, places: tuple[Place, Place], key: Key, definitions: Path
+    root: Path, run: Run, tools: ReleaseTools, places: tuple[Place, Place], signer: Signer, definitions: Path
 ) -> make_release.Tools:
     """Return what steps/make_release.py works with; `places`: where runs leave images, and where releases are kept."""
     built, place = places
@@ -141,20 +161,25 @@ def make_tools(
 
     async def signed(reference: str) -> bool:
         try:
-            await cosign.verify(reference, key.public, access)
+            await cosign.verify(reference, signer.trusted, access)
         except SignatureRefused:
             return False
         return True
 
     async def attested(reference: str, kind: Kind) -> bool:
         try:
-            await cosign.attestation(reference, kind, key.public, access)
+            await cosign.attestation(reference, kind, signer.trusted, access)
         except SignatureRefused:
             return False
         return True
 
     async def attest(reference: str, kind: Kind, predicate: Path) -> None:
-        await cosign.attest(reference, predicate, kind, key.private, key.password, access)
+        await cosign.attest(reference, predicate, kind, signer, access)
+
+    async def sign(reference: str) -> None:
+        await cosign.sign(reference, signer, access)
+        # As targets will ask: is the public half that of the key, has the certificate the name that we think?
+        await cosign.verify(reference, signer.trusted, access)
 
     async def push(release: str, folder: Path, files: Sequence[str]) -> str:
         where = f"{place.repository}/{REPOSITORY}"
@@ -169,7 +194,7 @@ def make_tools(
         attested=attested,
         attest=attest,
         signed=signed,
-        sign=lambda reference: cosign.sign(reference, key.private, key.password, access),
+        sign=sign,
         push=push,
         say=partial(run.progress.update, "make release"),
     )

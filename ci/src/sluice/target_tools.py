@@ -31,7 +31,7 @@ from sluice.domain import Image, SuiteResults
 from sluice.errors import SignatureRefused
 from sluice.files import write_atomically
 from sluice.promotion.chart_values import HELM, files_for
-from sluice.promotion.model import Target, located
+from sluice.promotion.model import Target
 from sluice.promotion.release import ATTESTED, REPOSITORY
 from sluice.release_tools import Place, ReleaseTools
 from sluice.run import Run, side_by_side
@@ -98,11 +98,11 @@ class TargetTools:
         """The release of a digest, checked, with its images in this target's registry."""
         reference = f"{place.repository}/{REPOSITORY}@{digest}"
         folder = self.work / "releases" / digest.removeprefix("sha256:")[:16]
-        cosign, key = self.releases.cosign, located(self.root, self.target.public_key)
+        cosign, trusted = self.releases.cosign, self.target.trusted(self.root)
         fetched = await fetch_release(
             reference,
             folder,
-            verify=lambda it: cosign.verify(it, key, place.access),
+            verify=lambda it: cosign.verify(it, trusted, place.access),
             pull=lambda it, into: self.releases.oras.pull(it, into, place.access),
         )
         return fetched.at(self.place.repository)
@@ -112,18 +112,18 @@ class TargetTools:
         return [one for found in await side_by_side(partial(self._unproven, place), images) for one in found]
 
     async def _unproven(self, place: Place, image: Image) -> list[str]:
-        key = located(self.root, self.target.public_key)
+        trusted = self.target.trusted(self.root)
         reference, cosign = f"{place.repository}/{image.name}@{image.digest}", self.releases.cosign
         found = []
         try:
-            await cosign.verify(reference, key, place.access)
+            await cosign.verify(reference, trusted, place.access)
         except SignatureRefused as error:
             found.append(f"{image.name}: {error.failed}")
         for kind, what in ATTESTED.items():
             try:
-                await cosign.attestation(reference, kind, key, place.access)
+                await cosign.attestation(reference, kind, trusted, place.access)
             except SignatureRefused:
-                found.append(f"{image.name} has no {what} that {key.name} signed")
+                found.append(f"{image.name} has no {what} that {trusted} signed")
         return found
 
     async def copy(self, release: Fetched, source: Place) -> None:
@@ -200,7 +200,7 @@ class TargetTools:
             expect=expect,
             selector=selector,
             deadline_seconds=self._box.settings.deadlines.charts * 0.8,
-            on_change=partial(self._run.progress.update, "deploy"),
+            on_change=self._run.say,
         )
 
     async def running(self) -> dict[str, tuple[str, ...]]:
@@ -268,7 +268,7 @@ class TargetTools:
             suites=self.target.smoke,
             evidence_dir=folder,
             deadline_seconds=settings.deadlines.charts,
-            on_line=partial(self._run.progress.update, "verify"),
+            on_line=self._run.say,
             selection=Selection(smoke=True),
         )
 

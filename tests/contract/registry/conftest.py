@@ -7,10 +7,11 @@ import anyio
 import pytest
 from tests.contract.programs import answers, free_ports, program, running
 from tests.contract.registry.fronts import Front, certificate, front_of
-from tests.contract.registry.rigs import LOGIN, Keys, Rig
+from tests.contract.registry.rigs import LOGIN, Rig
 
 from sluice.adapters.registry.access import Access
 from sluice.adapters.registry.cosign import Cosign
+from sluice.promotion.signing import Key
 
 
 @pytest.fixture
@@ -29,31 +30,31 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def make_keys(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Keys]:
+def make_keys(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Key]:
     """Make a pair of keys with a password."""
 
-    def make(password: str) -> Keys:
+    def make(password: str) -> Key:
         folder = tmp_path_factory.mktemp("keys")
         cosign = Cosign(program("cosign"), folder / "work", folder / "cosign.log")
-        return Keys(*anyio.run(cosign.generate_key_pair, folder / "keys", password), password)
+        return Key(*anyio.run(cosign.generate_key_pair, folder / "keys", password), password)
 
     return make
 
 
 @pytest.fixture(scope="session")
-def keys(make_keys: Callable[[str], Keys]) -> Keys:
+def keys(make_keys: Callable[[str], Key]) -> Key:
     """The pair of keys that tests sign with."""
     return make_keys("hush-hush-4711")
 
 
 @pytest.fixture(scope="session")
-def other_keys(make_keys: Callable[[str], Keys]) -> Keys:
+def other_keys(make_keys: Callable[[str], Key]) -> Key:
     """A stranger's."""
     return make_keys("other-0815")
 
 
 @pytest.fixture
-def rig(tmp_path: Path, registry: str, keys: Keys) -> Rig:
+def rig(tmp_path: Path, registry: str, keys: Key) -> Rig:
     """The adapters."""
     return Rig(tmp_path, registry, keys)
 

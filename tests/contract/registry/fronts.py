@@ -43,7 +43,7 @@ def front_of(registry: str, *, referrers: bool = False, login: str = "", tls: Pa
     allowed = f"Basic {base64.b64encode(login.encode()).decode()}"
     listed: defaultdict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
 
-    class Handler(_Quiet):
+    class Handler(Quiet):
         def handle_any(self) -> None:
             body = self.body()
             front.asked.append(f"{self.command} {self.path}")
@@ -73,7 +73,7 @@ def front_of(registry: str, *, referrers: bool = False, login: str = "", tls: Pa
 
         do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = handle_any  # noqa: N815
 
-    with _serve(Handler, tls) as port:
+    with serve(Handler, tls) as port:
         front = Front(f"localhost:{port}")
         yield front
 
@@ -82,14 +82,14 @@ def front_of(registry: str, *, referrers: bool = False, login: str = "", tls: Pa
 def proxy() -> Iterator[Front]:
     """A proxy that lets nobody through, and tells where they wanted to."""
 
-    class Handler(_Quiet):
+    class Handler(Quiet):
         def handle_any(self) -> None:
             front.proxied.append(self.path)
             self.answer(502, b"")
 
         do_CONNECT = do_GET = do_POST = do_HEAD = handle_any  # noqa: N815
 
-    with _serve(Handler, None) as port:
+    with serve(Handler, None) as port:
         front = Front(f"127.0.0.1:{port}")
         yield front
 
@@ -123,7 +123,9 @@ def _descriptor(manifest: bytes) -> dict[str, Any]:
     }
 
 
-class _Quiet(BaseHTTPRequestHandler):
+class Quiet(BaseHTTPRequestHandler):
+    """A handler that writes nothing to the terminal."""
+
     def body(self) -> bytes:
         """What came with the request, of a length told or in chunks."""
         if self.headers.get("Transfer-Encoding") != "chunked":
@@ -171,7 +173,8 @@ class _TlsServer(ThreadingHTTPServer):
 
 
 @contextmanager
-def _serve(handler: type[BaseHTTPRequestHandler], pem: Path | None) -> Iterator[int]:
+def serve(handler: type[BaseHTTPRequestHandler], pem: Path | None) -> Iterator[int]:
+    """Serve on a port of loopback, with TLS where there is a certificate with its key in PEM."""
     server = _TlsServer(handler, pem) if pem else ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()

@@ -16,18 +16,10 @@ from sluice.adapters.registry.cosign import Cosign
 from sluice.adapters.registry.oras import Oras
 from sluice.adapters.registry.syft import Syft
 from sluice.promotion.release import Kind
+from sluice.promotion.signing import Key, Signer
 
 PLAIN = Access(plain=True)
 LOGIN = "promoter:open-sesame-31"
-
-
-@dataclass(frozen=True)
-class Keys:
-    """A pair of keys and the password of its private one."""
-
-    private: Path
-    public: Path
-    password: str
 
 
 @dataclass
@@ -36,7 +28,7 @@ class Rig:
 
     folder: Path
     registry: str
-    keys: Keys
+    keys: Key
     name: str = field(default_factory=lambda: f"test-{uuid.uuid4().hex[:8]}")
 
     def __post_init__(self) -> None:
@@ -78,16 +70,18 @@ class Rig:
         (folder / "config.json").write_text(json.dumps({"auths": {host: {"auth": auth}}}))
         return Access(credentials=folder / "config.json", ca=ca)
 
-    async def signed(self, reference: str, access: Access = PLAIN) -> str:
-        """Sign with the keys, and return the reference."""
-        await self.cosign.sign(reference, self.keys.private, self.keys.password, access)
+    async def signed(self, reference: str, access: Access = PLAIN, *, signer: Signer | None = None) -> str:
+        """Sign, with the keys unless there is another signer, and return the reference."""
+        await self.cosign.sign(reference, signer or self.keys, access)
         return reference
 
-    async def attested(self, reference: str, predicate: object, kind: Kind, access: Access = PLAIN) -> str:
-        """Attest a predicate with the keys, and return the reference."""
+    async def attested(
+        self, reference: str, predicate: object, kind: Kind, access: Access = PLAIN, *, signer: Signer | None = None
+    ) -> str:
+        """Attest a predicate, with the keys unless there is another signer, and return the reference."""
         file = self.folder / f"{uuid.uuid4().hex[:8]}.json"
         file.write_text(json.dumps(predicate))
-        await self.cosign.attest(reference, file, kind, self.keys.private, self.keys.password, access)
+        await self.cosign.attest(reference, file, kind, signer or self.keys, access)
         return reference
 
     def secrets(self) -> list[str]:

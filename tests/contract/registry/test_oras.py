@@ -38,8 +38,8 @@ async def test_a_copy_carries_signature_and_attestations_and_may_be_done_again(
     source = await proven(rig, hosts[start])
     for _ in range(2):
         target = await copied(rig, source, hosts[end])
-        await rig.cosign.verify(target, rig.keys.public, PLAIN)
-        assert await rig.cosign.attestation(target, "cyclonedx", rig.keys.public, PLAIN) == SBOM
+        await rig.cosign.verify(target, rig.keys.trusted, PLAIN)
+        assert await rig.cosign.attestation(target, "cyclonedx", rig.keys.trusted, PLAIN) == SBOM
 
 
 async def test_a_copy_that_was_killed_before_the_referrers_were_listed_is_completed(rig: Rig, registry: str) -> None:
@@ -50,8 +50,8 @@ async def test_a_copy_that_was_killed_before_the_referrers_were_listed_is_comple
         gone = await client.delete(f"{rig.name}/target/manifests/{tag}")
     assert gone.is_success, gone.text
     with pytest.raises(SignatureRefused):
-        await rig.cosign.verify(target, rig.keys.public, PLAIN)
-    await rig.cosign.verify(await copied(rig, source, registry), rig.keys.public, PLAIN)
+        await rig.cosign.verify(target, rig.keys.trusted, PLAIN)
+    await rig.cosign.verify(await copied(rig, source, registry), rig.keys.trusted, PLAIN)
 
 
 async def test_a_copy_says_what_travels(rig: Rig, registry: str) -> None:
@@ -98,7 +98,7 @@ async def test_an_artifact_is_signed_and_listed_without_its_signature(rig: Rig, 
     for tag in ("r1", "r2"):
         digest = await rig.oras.push(f"{repository}:{tag}", folder, ["release.json"], TYPE, PLAIN)
     await rig.signed(f"{repository}@{digest}")
-    await rig.cosign.verify(f"{repository}@{digest}", rig.keys.public, PLAIN)
+    await rig.cosign.verify(f"{repository}@{digest}", rig.keys.trusted, PLAIN)
     assert await rig.oras.tags(repository, PLAIN) == ["r1", "r2"]
 
 
@@ -123,8 +123,8 @@ async def test_everything_works_behind_tls_and_a_login_and_no_secret_is_told(
     target = await copied(rig, await proven(rig, rig.registry), secured.host, secured_access, ":r1")
     await rig.signed(target, secured_access)
     await rig.attested(target, SBOM, "cyclonedx", secured_access)
-    await rig.cosign.verify(target, rig.keys.public, secured_access)
-    assert await rig.cosign.attestation(target, "cyclonedx", rig.keys.public, secured_access) == SBOM
+    await rig.cosign.verify(target, rig.keys.trusted, secured_access)
+    assert await rig.cosign.attestation(target, "cyclonedx", rig.keys.trusted, secured_access) == SBOM
     await rig.syft.sbom(target, rig.folder / "sbom.json", secured_access)
     assert '"tinypkg"' in (rig.folder / "sbom.json").read_text()
     repository = f"{secured.host}/{rig.name}/releases"
@@ -146,8 +146,8 @@ async def test_a_wrong_password_is_refused_as_such(rig: Rig, secured: Front, sec
     for asked in (
         copied(rig, image, secured.host, wrong), rig.oras.resolve(there, wrong),
         rig.oras.tags(there.partition("@")[0], wrong), rig.oras.pull(there, rig.folder / "pulled", wrong),
-        rig.cosign.verify(there, rig.keys.public, wrong), rig.signed(there, wrong),
-        rig.cosign.attestation(there, "cyclonedx", rig.keys.public, wrong),
+        rig.cosign.verify(there, rig.keys.trusted, wrong), rig.signed(there, wrong),
+        rig.cosign.attestation(there, "cyclonedx", rig.keys.trusted, wrong),
         rig.syft.sbom(there, rig.folder / "sbom.json", wrong),
     ):  # fmt: skip
         with pytest.raises(CommandFailed, match=r"(?i)unauthorized") as failed:
@@ -162,7 +162,7 @@ async def test_a_registry_of_another_authority_is_not_trusted(rig: Rig, secured:
     for access in (Access(credentials=secured_access.credentials), rig.secured(secured.host, stranger)):
         seen = len(secured.asked)
         for asked in (
-            copied(rig, image, secured.host, access), rig.cosign.verify(there, rig.keys.public, access),
+            copied(rig, image, secured.host, access), rig.cosign.verify(there, rig.keys.trusted, access),
             rig.syft.sbom(there, rig.folder / "sbom.json", access),
         ):  # fmt: skip
             with pytest.raises(CommandFailed, match=r"certificate|this is an HTTPS server"):

@@ -103,7 +103,7 @@ def test_all_mistakes_of_all_targets_are_told_whichever_is_asked_for(tree: Path,
     assert "targets: 3 mistakes" in said
     assert "targets/other.toml: " in said
     assert said.count("targets/prod.toml: line ") == 2
-    assert "the keys that targets/README.md lists" in said
+    assert "the keys that docs/reference/targets.md lists" in said
 
 
 def test_a_tree_without_targets_says_what_to_make(tree: Path) -> None:

@@ -15,6 +15,7 @@ from tests.unit.promotion.clusters import ROOT, TARGETS, complete, examine, open
 from sluice.doctor import Finding
 from sluice.errors import ClusterError
 from sluice.preflight import examine_target
+from sluice.promotion.signing import GITHUB, Identity
 
 pytestmark = pytest.mark.anyio
 
@@ -83,6 +84,29 @@ async def test_names_of_the_example_and_a_wrong_key_are_told(tmp_path: Path) -> 
         assert seen in (await examine(target, complete(target)))["public key"].seen
     (tmp_path / "cosign.pub").unlink()
     assert "no file" in (await examine(target, complete(target)))["public key"].seen
+
+
+async def test_who_may_have_signed_is_told_and_what_verifies_that(tmp_path: Path) -> None:
+    target = target_of("gke", tmp_path)
+    ours = Identity(GITHUB, "https://github.com/acme/tasks/.github/workflows/release.yml@refs/tags/v*")
+    found = await examine(replace(target, identity=ours), complete(target))
+    assert "public key" not in found
+    assert found["identity"].state == "has"
+    who = f"releases signed by {ours.subject}, as {GITHUB} knows it"
+    assert found["identity"].seen == f"{who}; Sigstore's keys are fetched"
+    file = tmp_path / "trusted-root.json"
+    with_file = replace(target, identity=replace(ours, trusted_root=str(file)))
+    assert "No such file" in (await examine(with_file, complete(target)))["identity"].seen
+    for text in ("{", "[]", '{"certificateAuthorities": []}'):
+        file.write_text(text)
+        found = await examine(with_file, complete(target))
+        assert (found["identity"].state, "names no authority" in found["identity"].seen) == ("lacks", True)
+        assert found["identity"].cure.startswith("cosign trusted-root create")
+    file.write_text('{"certificateAuthorities": [{}]}')
+    found = await examine(with_file, complete(target))
+    assert (found["identity"].state, str(file) in found["identity"].seen) == ("has", True)
+    theirs = replace(target, identity=replace(ours, subject="https://github.com/example/sluice/x@refs/tags/v*"))
+    assert (await examine(theirs, complete(target)))["names"].seen == "an example's: identity.subject"
 
 
 async def test_a_registry_that_refuses_or_is_away_is_told(tmp_path: Path) -> None:

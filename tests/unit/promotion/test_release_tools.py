@@ -15,13 +15,15 @@ from sluice.adapters.registry.cosign import Cosign
 from sluice.adapters.registry.oras import Oras
 from sluice.adapters.registry.syft import Syft
 from sluice.domain import Image
-from sluice.errors import CommandFailed, HostError, SignatureRefused, SluiceError
-from sluice.release_tools import Key, Place, ReleaseTools, builder_of, make_tools, signing_key, source_of
+from sluice.errors import CommandFailed, HostError, SettingsError, SignatureRefused, SluiceError
+from sluice.promotion.signing import GITHUB, Identity, Key, Keyless, PublicKey, Signer
+from sluice.release_tools import Place, ReleaseTools, builder_of, make_tools, release_signer, source_of
 from sluice.run import Run
-from sluice.settings import ReleaseSettings, Settings
+from sluice.settings import ReleaseSettings, Settings, load_settings
 from sluice.steps.make_release import Tools
 
 pytestmark = pytest.mark.anyio
+SIGNER = Key(Path("cosign.key"), Path("cosign.pub"), "hunter2")
 IMAGE = Image("backend", "r/backend", f"sha256:{'a' * 64}")
 
 
@@ -58,17 +60,25 @@ class Programs:
         return "sha256:2"
 
 
-def settings(**release: str) -> Settings:
+def settings(**release: Any) -> Settings:
     return Settings(release=ReleaseSettings(**release))
 
 
+async def signer(root: Path, programs: Programs | None = None, **release: Any) -> Signer:
+    return await release_signer(root, root / "home", settings(**release), cast(Cosign, programs or Programs()))
+
+
 async def key(root: Path, programs: Programs | None = None, **release: str) -> Key:
-    return await signing_key(root, root / "home", settings(**release), cast(Cosign, programs or Programs()))
+    found = await signer(root, programs, **release)
+    assert isinstance(found, Key)
+    return found
 
 
 @pytest.fixture(autouse=True)
-def _no_password(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("COSIGN_PASSWORD", raising=False)
+def _nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    tokens = ("SIGSTORE_ID_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN")
+    for name in ("COSIGN_PASSWORD", *tokens, "GITHUB_SERVER_URL", "GITHUB_WORKFLOW_REF"):
+        monkeypatch.delenv(name, raising=False)
 
 
 async def test_a_tree_without_a_key_makes_its_own_once_for_nobody_else_to_read(tmp_path: Path) -> None:
@@ -124,6 +134,54 @@ async def test_a_key_without_a_password_is_told(tmp_path: Path, given: dict[str,
     assert caught.value.seen == seen
 
 
+async def test_without_a_key_a_workflow_signs_as_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "hush")
+    monkeypatch.setenv("GITHUB_SERVER_URL", "https://github.com")
+    monkeypatch.setenv("GITHUB_WORKFLOW_REF", "acme/tasks/.github/workflows/release.yml@refs/tags/v1")
+    programs = Programs()
+    found = await signer(tmp_path, programs, keyless=True)
+    us = "https://github.com/acme/tasks/.github/workflows/release.yml@refs/tags/v1"
+    assert found == Keyless(Identity(GITHUB, us))
+    assert (str(found), "hush" in repr(found)) == (us, False)
+    assert programs.asked == [], "no pair of keys is made"
+    # Another issuer, and a Sigstore of one's own.
+    other: dict[str, Any] = {"issuer": "https://gitlab.com", "subject": "https://gitlab.com/a"}
+    other |= {"signing_config": "s.json", "trusted_root": "/etc/t.json"}
+    found = await signer(tmp_path, keyless=True, **other)
+    theirs = Identity("https://gitlab.com", "https://gitlab.com/a", "/etc/t.json")
+    assert found == Keyless(theirs, tmp_path / "s.json")
+
+
+async def test_without_a_key_and_without_an_identity_it_is_told_before_anything_is_signed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(HostError, match="cannot be signed without a key here") as caught:
+        await signer(tmp_path, keyless=True, subject="https://gitlab.com/a")
+    assert "neither SIGSTORE_ID_TOKEN nor ACTIONS_ID_TOKEN_REQUEST_TOKEN" in caught.value.seen
+    assert "id-token: write" in caught.value.expected
+    monkeypatch.setenv("SIGSTORE_ID_TOKEN", "hush")
+    with pytest.raises(HostError, match="as whom") as caught:
+        await signer(tmp_path, keyless=True)
+    assert "SLUICE_RELEASE_SUBJECT" in caught.value.next_command
+
+
+def test_a_key_and_keyless_are_too_much_wherever_they_are_given(tmp_path: Path) -> None:
+    write(tmp_path, {"sluice.toml": '[release]\nkey = "a.key"\nsubject = "https://github.com/acme/*"\n'})
+    with pytest.raises(SettingsError) as caught:
+        load_settings(tmp_path, {"SLUICE_RELEASE_KEYLESS": "1"})
+    twice, pattern = caught.value.mistakes
+    assert twice == (
+        "SLUICE_RELEASE_KEYLESS: release.keyless: there is a key already: it is the one or the other, seen '1'"
+    )
+    assert pattern.startswith("sluice.toml:3: release.subject: "), "who signs is one, and no pattern"
+    write(tmp_path, {"sluice.toml": '[release]\nkey = "a.key"\n'})
+    assert load_settings(tmp_path, {"SLUICE_RELEASE_KEYLESS": "1", "SLUICE_RELEASE_KEY": ""}).release.keyless
+
+
+def test_a_password_is_in_no_message() -> None:
+    assert "hunter2" not in repr(SIGNER) + str(SIGNER)
+
+
 @pytest.mark.parametrize(
     ("remote", "source"),
     [
@@ -165,10 +223,9 @@ def test_a_builder_is_a_workflows_run_or_else_this_host(monkeypatch: pytest.Monk
 
 def bound(root: Path, programs: Programs, built: Place | None = None) -> Tools:
     tools = ReleaseTools(cast(Cosign, programs), cast(Oras, programs), cast(Syft, programs))
-    signing = Key(Path("cosign.key"), Path("cosign.pub"), "hunter2")
     place = Place("r.example.org/acme", Access(plain=True))
     places = (built or place), place
-    return make_tools(root, Run(root / "runs", FakeProgress()), tools, places, signing, Path("crds"))
+    return make_tools(root, Run(root / "runs", FakeProgress()), tools, places, SIGNER, Path("crds"))
 
 
 async def test_an_image_that_a_run_left_elsewhere_is_brought_to_where_releases_are_kept(tmp_path: Path) -> None:
@@ -206,10 +263,10 @@ async def test_programs_are_told_what_they_need_by_digest(tmp_path: Path) -> Non
     await tools.sbom(IMAGE.reference, Path("sbom.json"))
     pushed = await tools.push("run-1", tmp_path, ["release.json"])
     assert pushed == "r.example.org/acme/releases@sha256:2"
-    key_and_password = (Path("cosign.key"), "hunter2", plain)
     assert programs.asked[2:] == [
-        (IMAGE.reference, *key_and_password),
-        (IMAGE.reference, Path("sbom.json"), "cyclonedx", *key_and_password),
+        (IMAGE.reference, SIGNER, plain),
+        (IMAGE.reference, PublicKey(Path("cosign.pub")), plain),  # what was signed is verified at once
+        (IMAGE.reference, Path("sbom.json"), "cyclonedx", SIGNER, plain),
         (IMAGE.reference, Path("sbom.json"), plain),
         ("r.example.org/acme/releases:run-1", "application/vnd.sluice.release.v1"),
     ]

