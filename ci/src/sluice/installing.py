@@ -1,7 +1,6 @@
 """What charts, fixtures and services are installed with: helm, kubectl, and waiting through the API server."""
 
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 from sluice.adapters.helm.charts import Helm
@@ -35,7 +34,7 @@ def make_installer(
                 selector=selector,
                 # The step's own deadline would tell nothing: this one is a little earlier and names the pod.
                 deadline_seconds=settings.deadlines.charts * 0.8,
-                on_change=partial(run.progress.update, f"install {namespace}"),
+                on_change=run.say,
             )
 
     applied = Applied.take(kubeconfig, reuse=reuse, aside=work / ASIDE)

@@ -20,8 +20,9 @@ import secrets
 import time
 import traceback
 import weakref
-from collections.abc import Awaitable, Callable, Iterable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import asdict, is_dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -40,6 +41,7 @@ T = TypeVar("T")
 
 STEPS = "steps.jsonl"
 _MOMENT = "%Y%m%dT%H%M%SZ"
+_step: ContextVar[str] = ContextVar("step", default="")
 
 
 class Later(Generic[T]):
@@ -124,6 +126,7 @@ class Run:
         Raises NotReady at the deadline; whatever the step raises goes through, timed and shown.
         """
         self.progress.begin(name, expected_seconds=self._last.get(name))
+        before = _step.set(name)
         started, clock = time.time(), time.monotonic()
         self._append(self._steps, json.dumps({"event": "begun", "name": name, "started": started}))
         outcome: Literal["done", "failed", "cancelled"] = "cancelled"
@@ -146,12 +149,33 @@ class Run:
             self.timings.append(StepTiming(name, started, seconds, outcome, detail))
             self._append(self._steps, json.dumps({"event": "ended", **asdict(self.timings[-1])}))
             self.progress.end(name, outcome=outcome, detail=detail)
-        self._last[name] = seconds
-        self.write(self._home / "timings.json", json.dumps(self._last, indent=2, sort_keys=True).encode())
+            _step.reset(before)
+        self._keep(name, seconds)
         if is_dataclass(result) and not isinstance(result, type):
             file = re.sub(r"[^a-z0-9]+", "-", name) + ".json"
             self.write(self.folder / "steps" / file, dump(result))
         return result
+
+    @contextmanager
+    def whole(self, name: str) -> Iterator[None]:
+        """Show steps as one piece of work, with the time that all of it took when every step was last done."""
+        self.progress.begin(name, expected_seconds=self._last.get(name))
+        clock, outcome = time.monotonic(), "failed"
+        try:
+            yield
+            if all(step.outcome == "done" for step in self.timings):
+                outcome = "done"
+                self._keep(name, round(time.monotonic() - clock, 2))
+        finally:
+            self.progress.end(name, outcome=outcome)
+
+    def say(self, text: str) -> None:
+        """Show a word on the step that is being taken, however deep in its work that is said."""
+        self.progress.update(_step.get(), text)
+
+    def _keep(self, name: str, seconds: float) -> None:
+        self._last[name] = seconds
+        self.write(self._home / "timings.json", json.dumps(self._last, indent=2, sort_keys=True).encode())
 
     def write(self, path: Path, data: bytes) -> bool:
         """Write a file whole or not at all. What a full disk does not take is said, and is no reason to stop."""

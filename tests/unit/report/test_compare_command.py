@@ -75,10 +75,11 @@ def test_no_worse_is_status_0_and_says_so() -> None:
 def test_json_has_the_answer_the_numbers_and_every_change() -> None:
     result = compared("0a1b", "latest", "--json")
     assert result.exit_code == 1
-    found = json.loads(result.output)
+    data = json.loads(result.stdout)["data"]
+    found = data["comparison"]
     assert found["schema"] == "sluice.comparison/v1"
-    assert found["worse"] is True
-    assert found["summary"].startswith(f"{NEW} is worse than {OLD}: ")
+    assert data["worse"] is True
+    assert data["summary"].startswith(f"{NEW} is worse than {OLD}: ")
     assert found["levels"] == ["pass", "fail"]
     assert {"aspect": "failing", "way": "worse", "kind": "test"}.items() <= found["changes"][2].items()
 

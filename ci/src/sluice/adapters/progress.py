@@ -1,14 +1,16 @@
 """What the user sees while things run: bars on a terminal, lines everywhere else (CI, a file, a pipe)."""
 
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TaskID, TextColumn
+from rich.table import Column
+from rich.text import Text
 
 _TEXT_WIDTH = 60
+_BAR_FROM = 100  # columns; in a narrower terminal the words have a bar's place
 _WORD_EVERY_SECONDS = 60.0
 
 
@@ -29,10 +31,10 @@ class Lines:
     def update(self, task: str, text: str) -> None:
         """Print a word now and then; what belongs to no work that has begun is printed at once."""
         if task not in self._begun:
-            self._print(f"  {text}")
+            self._print(f"  {_plain(text)}")
         elif time.monotonic() - self._said[task] > _WORD_EVERY_SECONDS:
             self._said[task] = time.monotonic()
-            self._print(f"  {task}: {_clock(time.monotonic() - self._begun[task])}, {text[:_TEXT_WIDTH]}")
+            self._print(f"  {task}: {_clock(time.monotonic() - self._begun[task])}, {_plain(text)[:_TEXT_WIDTH]}")
 
     def end(self, task: str, *, outcome: str, detail: str = "", begun: float | None = None) -> None:
         """Print how work ended and the seconds it took; `begun` is for whoever kept that time himself."""
@@ -46,20 +48,22 @@ class Lines:
 
 
 class Bars:
-    """A bar for each piece of work, with its last word, the time elapsed and the time it took last time."""
+    """A bar for each piece of work, with the time elapsed, the time it took last time, and its last word.
+
+    Each takes one line, however narrow the terminal is.
+    """
 
     def __init__(self, console: Console) -> None:
         self._lines = Lines(console)
-        self._bars = Progress(
+        columns: list[ProgressColumn] = [
             SpinnerColumn(),
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=20),
-            TimeElapsedColumn(),
-            TextColumn("{task.fields[last]}"),
-            TextColumn("{task.fields[text]}", style="dim", markup=False),
-            console=console,
-            transient=True,
-        )
+            TextColumn("{task.description}", markup=False, table_column=_cut()),
+            _Clock(table_column=_cut()),
+            TextColumn("{task.fields[text]}", style="dim", markup=False, table_column=_cut(ratio=1)),
+        ]
+        if console.width >= _BAR_FROM:
+            columns.insert(2, BarColumn(bar_width=20))
+        self._bars = Progress(*columns, console=console, transient=True, expand=True)
         self._tasks: dict[str, tuple[TaskID, float, float | None]] = {}
 
     @contextmanager
@@ -70,8 +74,7 @@ class Bars:
 
     def begin(self, task: str, *, expected_seconds: float | None = None) -> None:
         """Show a bar."""
-        last = f"of {_clock(expected_seconds)} last time" if expected_seconds else ""
-        bar = self._bars.add_task(task, total=expected_seconds, last=last, text="")
+        bar = self._bars.add_task(task, total=expected_seconds, text="")
         self._tasks[task] = (bar, time.monotonic(), expected_seconds)
 
     def update(self, task: str, text: str) -> None:
@@ -82,7 +85,7 @@ class Bars:
         bar, begun, expected = self._tasks[task]
         # A bar that reaches its end before the work does would lie: it waits at 97 %.
         done = min(time.monotonic() - begun, 0.97 * expected) if expected else None
-        self._bars.update(bar, text=text.replace("\n", " ")[:_TEXT_WIDTH], completed=done)
+        self._bars.update(bar, text=_plain(text), completed=done)
 
     def end(self, task: str, *, outcome: str, detail: str = "") -> None:
         """Replace the bar by a line."""
@@ -91,11 +94,19 @@ class Bars:
         self._lines.end(task, outcome=outcome, detail=detail, begun=begun)
 
 
+class _Clock(ProgressColumn):
+    """The time elapsed, of the time that it took last time."""
+
+    def render(self, task: Task) -> Text:
+        last = f" of {_minutes(task.total)}" if task.total else ""
+        return Text(f"{_minutes(task.elapsed or 0)}{last}", style="cyan")
+
+
 @contextmanager
-def shown_progress(console: Console | None = None) -> Iterator[Bars | Lines]:
+def shown_progress(console: Console) -> Iterator[Bars | Lines]:
     """Give the right kind of progress for where the output goes."""
-    console = console or Console(file=sys.stderr)
-    if not console.is_terminal:
+    # FORCE_COLOR makes a terminal of anything, but a file or a pipe does not take a bar back.
+    if not console.is_terminal or console.is_dumb_terminal or not console.file.isatty():
         yield Lines(console)
         return
     bars = Bars(console)
@@ -103,6 +114,19 @@ def shown_progress(console: Console | None = None) -> Iterator[Bars | Lines]:
         yield bars
 
 
+def _cut(ratio: int | None = None) -> Column:
+    return Column(no_wrap=True, overflow="ellipsis", ratio=ratio)
+
+
+def _plain(text: str) -> str:
+    """What a program said, in one line, without the sequences by which it would colour or move."""
+    return Text.from_ansi(text.strip().replace("\n", " ")).plain
+
+
 def _clock(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
+
+
+def _minutes(seconds: float) -> str:
+    return f"{round(seconds) // 60}:{round(seconds) % 60:02d}"

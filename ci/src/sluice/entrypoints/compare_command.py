@@ -1,16 +1,15 @@
 """`sluice compare`: two runs' evidence → what became worse."""
 
 import json
-import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar
 
 import typer
 
-from sluice.compare import Comparison, Run, compare
-from sluice.domain import EVIDENCE_SCHEMA, VERDICT_SCHEMA, Evidence, Verdict, dump, load
-from sluice.entrypoints.console import finish, home, out, settings_of, shown
+from sluice.compare import Run, compare
+from sluice.domain import EVIDENCE_SCHEMA, VERDICT_SCHEMA, Evidence, Verdict, load
+from sluice.entrypoints.console import answer, finish, home, say, settings_of, show, shown
 from sluice.errors import EvidenceError
 from sluice.report.comparison import comparison_tables, summary
 
@@ -23,7 +22,6 @@ T = TypeVar("T", Evidence, Verdict)
 def compare_runs(
     run_a: Annotated[str, typer.Argument(metavar="RUN_A", help="the run that was before")],
     run_b: Annotated[str, typer.Argument(metavar="RUN_B", help="the run that is asked about")],
-    as_json: Annotated[bool, typer.Option("--json", help="print the comparison as JSON, all of it")] = False,
 ) -> None:
     """What RUN_B does worse than RUN_A: failing, slower, noisier, larger.
 
@@ -48,20 +46,13 @@ def compare_runs(
                 next_command="./nox -s compare -- --help",
             )
         found = compare(before, after)
-        if as_json:
-            sys.stdout.write(_as_json(found))
-        else:
-            out.print("\n".join(summary(found)), markup=False, highlight=False)
-            out.print()
-            out.print(comparison_tables(found))
+        verdict, *more = summary(found)
+        say(verdict)
+        show(*more, "", comparison_tables(found))
+        answer(worse=found.worse, summary=" ".join((verdict, *more)), comparison=found)
         return 1 if found.worse else 0
 
     finish(work)
-
-
-def _as_json(found: Comparison) -> str:
-    fields: dict[str, Any] = {"worse": found.worse, "summary": " ".join(summary(found)), **json.loads(dump(found))}
-    return json.dumps(fields, indent=2, ensure_ascii=False) + "\n"
 
 
 def _folder(name: str, runs: Path) -> Path:

@@ -7,10 +7,9 @@ from typing import Annotated
 
 import typer
 
-from sluice.adapters.progress import shown_progress
 from sluice.bootstrap import Options, Toolbox
 from sluice.deploying import Deployer, Outcome
-from sluice.entrypoints.console import err, finish, home, out, root, settings_of, shown
+from sluice.entrypoints.console import answer, finish, home, progress, root, say, settings_of, show, shown
 from sluice.errors import SluiceError, TargetError, in_a_line
 from sluice.looking import Status, history_of, status_of
 from sluice.pipeline import leaves
@@ -59,6 +58,7 @@ def rollback(
     """Go back to the release that was **verified** before, out of the target's own registry; or undo a half promotion.
 
     No window and no freeze is against it. The release is held to its signature and verified as by a deploy.
+    Exit status: 0 it is verified, or undone; 1 it is not (or, with --dry-run, refused), 2 it could not be tried.
     """
 
     async def work(deployer: Deployer, to: Target) -> Outcome:
@@ -73,19 +73,16 @@ def _finish(cloud: str, name: str, ask: Callable[[Deployer, Target], Awaitable[O
     async def work() -> int:
         targets = load_targets(root())
         to = chosen(targets, cloud, name)
-        with shown_progress(err) as progress:
-            run = Run(_home(settings), progress)
+        with progress() as shown_here:
+            run = Run(_home(settings), shown_here)
             outcome = await ask(Deployer(run, Toolbox(root(), settings, run, Options()), home(settings), targets), to)
-        for line in plan_lines(outcome.plan, full=full):
-            out.print(line, highlight=False)
+        show(*plan_lines(outcome.plan, full=full))
+        answer(target=to.name, plan=outcome.plan, against=outcome.against, end=outcome.end)
         if outcome.end is None:
-            for reason in outcome.against:
-                out.print(f"✗ {reason}", markup=False, highlight=False)
-            out.print("nothing was changed", highlight=False)
+            say(*(f"✗ {reason}" for reason in outcome.against), "nothing was changed")
             return 1 if outcome.against else 0
-        for line in end_lines(outcome.end, to.name):
-            out.print(line, highlight=False)
-        out.print(f"evidence: {shown(run.folder)}", highlight=False)
+        say(*end_lines(outcome.end, to.name), f"evidence: {shown(run.folder)}")
+        answer(evidence=shown(run.folder))
         return 0 if outcome.end.as_asked else 1
 
     finish(work)
@@ -103,9 +100,9 @@ def status(cloud: Cloud = "", target: Named = "") -> None:
         asked = [chosen(targets, cloud, target)] if cloud or target else list(targets.values())
         rows: list[Status | tuple[str, str]] = []
         worst = 0
-        with shown_progress(err) as progress:
+        with progress() as shown_here:
             for to in asked:
-                run = Run(_home(settings), progress)
+                run = Run(_home(settings), shown_here)
                 box = Toolbox(root(), settings, run, Options())
                 try:
                     found = await run.step(
@@ -116,7 +113,8 @@ def status(cloud: Cloud = "", target: Named = "") -> None:
                 except* SluiceError as group:
                     worst = 1
                     rows.append((to.name, "; ".join(in_a_line(error) for error in leaves(group))))
-        out.print(status_table(rows))
+        show(status_table(rows))
+        answer(targets=[{"target": row[0], "error": row[1]} if isinstance(row, tuple) else row for row in rows])
         return worst
 
     finish(work)
@@ -128,10 +126,11 @@ def history(cloud: Cloud = "", target: Named = "") -> None:
 
     async def work() -> int:
         to = chosen(load_targets(root()), cloud, target)
-        with shown_progress(err) as progress:
-            run = Run(_home(settings), progress)
+        with progress() as shown_here:
+            run = Run(_home(settings), shown_here)
             entries = await history_of(Toolbox(root(), settings, run, Options()), home(settings), run, to)
-        out.print(history_table(entries, to.name))
+        show(history_table(entries, to.name))
+        answer(target=to.name, entries=entries)
         return 0
 
     finish(work)

@@ -11,10 +11,9 @@ import typer
 from sluice import dashboards
 from sluice.adapters.kubernetes.connection import connect
 from sluice.adapters.kubernetes.workloads import ApiWorkloads
-from sluice.adapters.progress import shown_progress
 from sluice.bootstrap import kubeconfig
 from sluice.domain import Evidence, Verdict, load
-from sluice.entrypoints.console import err, finish, home, out, root, say_end, settings_of, shown
+from sluice.entrypoints.console import answer, finish, home, progress, root, say, say_end, settings_of, show, shown
 from sluice.errors import EvidenceError, SluiceError, in_a_line
 from sluice.judging import Judge
 from sluice.pipeline import SoFar, conclude
@@ -60,14 +59,13 @@ def evidence(
             )
         if _is_whole(folder):
             return _say_whole(folder)
-        with shown_progress(err) as progress:
-            opened = Run(home(settings), progress, again=folder)
+        with progress() as shown_here:
+            opened = Run(home(settings), shown_here, again=folder)
             if _is_whole(folder):  # by whoever held it until now
                 return _say_whole(folder)
             found, verdict = await _finish(opened, settings)
-        out.print(steps_table(found))
-        out.print(verdict_table(verdict))
-        out.print(failed_tests(found))
+        show(steps_table(found), verdict_table(verdict), failed_tests(found))
+        answer(verdict=verdict)
         say_end(folder, found.failures, verdict_line(verdict))
         return 1 if verdict.level == "fail" else 0
 
@@ -131,5 +129,6 @@ def _is_whole(folder: Path) -> bool:
 
 
 def _say_whole(folder: Path) -> int:
-    out.print(f"{shown(folder)} is whole: it has evidence, verdict and report; nothing was changed", highlight=False)
+    say(f"{shown(folder)} is whole: it has evidence, verdict and report; nothing was changed")
+    answer(evidence=shown(folder))
     return 0

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from sluice.domain import Evidence, dump, load
-from sluice.entrypoints.console import finish, out, shown
+from sluice.entrypoints.console import answer, finish, say, show, shown
 from sluice.files import write_atomically
 from sluice.policy import load_overrides, load_policy
 from sluice.report.explain import explained
@@ -54,11 +54,12 @@ def gate(
             _write(evidence, chosen, found if overrides else None)
             write_atomically(evidence / "verdict.json", dump(verdict))
         if explain:
-            out.print(explained(asked, found, verdict))
-        out.print(verdict_table(verdict))
+            show(explained(asked, found, verdict))
+        show(verdict_table(verdict))
         written = "nothing written" if dry_run else f"verdict: {shown(evidence / 'verdict.json')}"
-        out.print(f"\njudged by {shown(chosen)}; {written}", highlight=False)
-        out.print(verdict_line(verdict), highlight=False)
+        show(f"\njudged by {shown(chosen)}; {written}")
+        say(verdict_line(verdict))
+        answer(verdict=verdict, policy=shown(chosen), evidence=shown(evidence), written=not dry_run)
         return 1 if verdict.level == "fail" else 0
 
     finish(work)

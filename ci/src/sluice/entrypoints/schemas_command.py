@@ -1,7 +1,7 @@
 """`sluice schemas`: docs/schemas/ as the dataclasses are now."""
 
 from sluice import schemas as made
-from sluice.entrypoints.console import finish, out, root
+from sluice.entrypoints.console import answer, finish, root, say, show
 
 
 def schemas() -> None:
@@ -9,9 +9,9 @@ def schemas() -> None:
 
     async def work() -> int:
         changed = made.write(root())
-        for path in changed:
-            out.print(str(path), highlight=False)
-        out.print(f"{len(changed)} files changed", highlight=False)
+        show(*map(str, changed))
+        say(f"{len(changed)} files changed")
+        answer(changed=changed)
         return 0
 
     finish(work)

@@ -5,9 +5,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from sluice.adapters.progress import shown_progress
 from sluice.bootstrap import Options, Toolbox
-from sluice.entrypoints.console import Mode, err, finish, home, out, root, settings_of, shown
+from sluice.entrypoints.console import Mode, answer, finish, home, progress, root, say, settings_of, shown
 from sluice.local_target import LocalTarget
 from sluice.run import Run
 from sluice.settings import Settings
@@ -29,8 +28,8 @@ def target(
     settings = settings_of(supply)
 
     async def work() -> int:
-        with shown_progress(err) as progress:
-            run = Run(_home(settings), progress)
+        with progress() as shown_here:
+            run = Run(_home(settings), shown_here)
             box = Toolbox(root(), settings, run, Options(reuse=not new, may_install=not no_install))
             local = LocalTarget(home(settings), settings, run, box)
             if action == "down":
@@ -42,8 +41,8 @@ def target(
                     f"the local target is up: kubectl --kubeconfig {shown(local.folder / 'kubeconfig')} get pods",
                     "next: ./nox -s deploy -- --cloud local --dry-run",
                 ]
-        for line in said or ["there is no local target"]:
-            out.print(line, highlight=False)
+        say(*(said or ["there is no local target"]))
+        answer(action=action)
         return 0
 
     finish(work)

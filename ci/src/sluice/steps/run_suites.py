@@ -83,6 +83,7 @@ async def run_suites(
     started = time.time()
     collected = await running.collect(suites)
     tests = selected(collected, selection, read_times(root))
+    running.total = len(tests)
     if running.status == 0:
         for lanes in phases(tests):
             async with anyio.create_task_group() as group:
@@ -95,6 +96,7 @@ async def run_suites(
     found = results_of(record, asked, reason, running.tail, time.time())
     results = tuple(one for one in found if one.id not in left_out)
     join_reports(evidence_dir, JUNIT, results)
+    running.total = 0
     attempts = await _again(running, record, results, tests)
     results = tuple(replace(one, attempts=attempts.get(one.id, ())) for one in results)
     return SuiteResults(started, time.time(), results, running.status, str(selection))

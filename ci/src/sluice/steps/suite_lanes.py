@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -17,13 +18,15 @@ from sluice.suite_recorder import RESULTS_VARIABLE
 CONTEXT_VARIABLE = "SLUICE_E2E_CONTEXT"
 JUNIT = "junit.xml"
 LOGS = ("suites.log", "suites-beside.log")  # of a phase's lanes
+_ENDED = re.compile(rf"{SUITES_FOLDER}/(\S+::.*?) (PASSED|FAILED|ERROR|SKIPPED)\b")  # as pytest -v has it
 _FAILED_TESTS = 1  # pytest's exit status; every other but 0 says that tests were not run as they should
 
 
 class Running:
     """The processes of one run of the suites; `context` and `record` are the files that they read and write.
 
-    `status` is the worst exit status so far, `tail` what that process said last, `seconds` the deadline of them all.
+    `status` is the worst exit status so far, `tail` what that process said last, `seconds` the deadline of them all,
+    `total` the number of tests that are to run, for whoever reads along; 0 where that is not counted.
     """
 
     def __init__(
@@ -32,7 +35,8 @@ class Running:
         self.status, self.tail, self.seconds = 0, "", deadline_seconds
         self._root, self._context, self._record, self._on_line = root, context, record, on_line
         self._end = time.monotonic() + deadline_seconds
-        self._count = 0
+        self._count = self.total = 0
+        self._told: set[str] = set()
         self._files: dict[str, list[str]] = {}
 
     async def collect(self, suites: Sequence[str]) -> list[Test]:
@@ -80,8 +84,16 @@ class Running:
         ]
         environment = _environment(self._context, record)
         return await run_pytest(
-            argv, self._root, environment, self._record.with_name(log), self.left(), self._on_line, told=self.seconds
+            argv, self._root, environment, self._record.with_name(log), self.left(), self._say, told=self.seconds
         )
+
+    def _say(self, line: str) -> None:
+        """Tell a line of pytest's; one on a test's end by how many there have been."""
+        ended = _ENDED.match(line) if self.total else None
+        if ended:
+            self._told.add(ended[1])
+            line = f"{len(self._told)} of {self.total} tests, {ended[1]} {ended[2].lower()}"
+        self._on_line(line)
 
     def left(self) -> float:
         """The seconds until the deadline."""
