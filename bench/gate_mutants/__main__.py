@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from bench.gate_mutants import in_charts, in_services, in_telemetry, results
-from bench.gate_mutants.bench import Bench, plan
+from bench.gate_mutants.bench import Bench, part, plan
 from bench.gate_mutants.faults import Change
 from bench.gate_mutants.harmless import healthy
 from bench.gate_mutants.running import Line
@@ -61,7 +61,7 @@ def main() -> int:
 
 def run(bench: Bench, asked: argparse.Namespace) -> None:
     """Judge what is asked for, and not yet judged where --resume is given."""
-    mutants, fine = list(MUTANTS), healthy(asked.healthy)
+    mutants, fine = part(MUTANTS, asked.shard), healthy(asked.healthy)
     if asked.only:
         mutants, fine = ([one for one in some if one.name in asked.only] for some in (mutants, fine))
     elif not asked.resume and bench.file.exists():
@@ -89,6 +89,7 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--list", action="store_true", help="say what there is, and run nothing")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="these releases; others keep their results")
+    parser.add_argument("--shard", default="", metavar="N/M", help="only the Nth of M parts of the mutants")
     parser.add_argument("--healthy", type=int, default=10, metavar="N", help="so many healthy releases (default 10)")
     parser.add_argument("--seed", type=int, default=6, help="of the order (default 6)")
     parser.add_argument("--resume", action="store_true", help="go on: what has a verdict is not run again")
@@ -98,6 +99,10 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=0, help="of its registry (default 5001 for sluice, else 5011)")
     parser.add_argument("--out", type=Path, default=OUT, help="for results (default .sluice/gate-mutants)")
     asked = parser.parse_args()
+    try:
+        part(MUTANTS, asked.shard)
+    except ValueError as error:
+        parser.error(str(error))
     asked.port = asked.port or (5001 if asked.cluster == "sluice" else 5011)
     return asked
 

@@ -51,6 +51,16 @@ class Task:
     kind: Kind
 
 
+def part(mutants: Sequence[Change], shard: str) -> list[Change]:
+    """Return the Nth of M parts of the mutants, for `N/M`; all of them where it is empty. Raises ValueError."""
+    if not shard:
+        return list(mutants)
+    number, _, parts = shard.partition("/")
+    if not (number.isdecimal() and parts.isdecimal() and 1 <= int(number) <= int(parts)):
+        raise ValueError(f"--shard {shard}: expected N/M, such as 2/4")
+    return list(mutants[int(number) - 1 :: int(parts)])
+
+
 def plan(mutants: Sequence[Change], healthy: Sequence[Change], seed: int) -> list[Task]:
     """Put releases in an order that the seed gives: healthy ones first, then spread among the mutants."""
     chance = random.Random(seed)

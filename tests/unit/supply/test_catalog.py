@@ -63,10 +63,12 @@ def test_what_go_and_maven_pin_is_the_version_that_the_catalog_says() -> None:
         "kafka": "maven/kafka/pom.xml", "jmx-exporter": "maven/jmx-exporter/pom.xml", "daprd": "gomod/dapr/go.mod",
         "metrics-server": "gomod/metrics-server/go.mod", "prometheus-adapter": "gomod/prometheus-adapter/go.mod",
         **dict.fromkeys(("cosign", "oras", "syft"), "gomod/release/go.mod"),
+        **dict.fromkeys(("actionlint", "act"), "gomod/workflows/go.mod"),
     }  # fmt: skip
     names = {"daprd": "github.com/dapr/dapr v{}", "metrics-server": "sigs.k8s.io/metrics-server v{}",
              "prometheus-adapter": "sigs.k8s.io/prometheus-adapter v{}", "oras": "oras.land/oras v{}",
-             "cosign": "github.com/sigstore/cosign/v3 v{}", "syft": "github.com/anchore/syft v{}"}  # fmt: skip
+             "cosign": "github.com/sigstore/cosign/v3 v{}", "syft": "github.com/anchore/syft v{}",
+             "actionlint": "github.com/rhysd/actionlint v{}", "act": "github.com/nektos/act v{}"}  # fmt: skip
     for name, file in told.items():
         said = names.get(name, "<version>{}</version>").format(REAL[name].version)
         assert said in (Path(maven.__file__).parent / file).read_text()

@@ -43,6 +43,11 @@ class Told:
     files_left_out: int
 
 
+def again(test: TestResult) -> str:
+    """The command that runs a test's suite again, on a cluster that was kept."""
+    return f"./nox -s e2e -- --reuse --suite {test.suite}"
+
+
 def told(
     tests: Sequence[TestResult],
     texts: Mapping[str, str],
@@ -71,7 +76,7 @@ def told(
                 message=cut(test.message, message_chars),
                 tries=tuple(_tries(test, origin, message_chars)),
                 ids=tuple(_ids(test)),
-                again=f"./nox -s e2e -- --reuse --suite {test.suite}",
+                again=again(test),
                 readme=cut(bundle.get(first, ""), file_chars),
                 files=tuple(others[:files]),
                 files_left_out=max(0, len(others) - files),

@@ -8,7 +8,8 @@ from sluice.domain import Component
 from sluice.errors import SupplyError
 from sluice.supply import artifact, oci
 
-PROGRAMS = ("helm", "promtool", "amtool", "crane", "kubectl", "kind", "etcd", "alloy-syntax", "cosign", "oras", "syft")
+_CLUSTER = ("helm", "promtool", "amtool", "crane", "kubectl", "kind", "etcd", "alloy-syntax")
+PROGRAMS = (*_CLUSTER, "cosign", "oras", "syft", "actionlint")
 IMAGES = ("prometheus", "alertmanager", "loki", "promtail")
 SCHEMAS, DEFINITIONS = "kubernetes-openapi", "monitoring-crds"
 NAMES = (*PROGRAMS, *IMAGES, SCHEMAS, DEFINITIONS)
