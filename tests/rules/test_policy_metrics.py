@@ -50,7 +50,7 @@ HARD = [
 
 def test_the_metrics_of_a_query_are_those_that_promtools_parser_finds() -> None:
     every = queries()
-    assert len(every) >= 500
+    assert len(every) >= 300  # in a project that adopts Sluice there are fewer
     for query in HARD:
         assert metrics_named(query) == named([query], output_of), query
     if set().union(*map(metrics_named, every)) != named(every, output_of):

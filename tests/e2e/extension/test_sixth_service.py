@@ -67,7 +67,7 @@ async def test_a_sixth_service_is_a_folder_and_a_chart(context: SuiteContext, tm
     assert "hello" not in context.services, "this is the run that this test starts"
     tree, home = tmp_path / "tree", tmp_path / "runs"
     copy_tree(ROOT, tree)
-    add_hello(tree, like=min(context.services))
+    add_hello(tree)
     require_only(tree, SUITE)
     (tree / LEFT_OUT).unlink()
     remember(context)

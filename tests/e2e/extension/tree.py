@@ -2,44 +2,27 @@
 
 import re
 import shutil
-import subprocess
 from pathlib import Path
 
-import yaml
+from sluice.adopting.parts import files_of
+from sluice.adopting.templates import add_service
 
-HELLO = Path(__file__).with_name("hello")
-# What hello does without; a chart's values hold what differs and nothing else (helm/README.md).
-VALUES = {"database": {"enabled": False}, "dapr": {"enabled": False}, "autoscaling": {"enabled": False}}
-# Where there is no git (in the toolbox of an engine): what is no source.
-LEFT_OUT = shutil.ignore_patterns(".git", ".sluice", "__pycache__", ".*_cache", ".hypothesis")
+HELLO = "hello"
 
 
 def copy_tree(root: Path, target: Path) -> None:
     """Copy every file that git tracks or would add, with its mode, and links as links."""
-    listed = subprocess.run(
-        ["git", "-C", root, "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        capture_output=True,
-        check=False,
-    )
-    if listed.returncode != 0:
-        shutil.copytree(root, target, symlinks=True, ignore=LEFT_OUT)
-        return
-    for name in filter(None, listed.stdout.decode().split("\0")):
-        source, copy = root / name, target / name
-        if source.is_symlink() or source.is_file():  # else it is deleted and not yet committed as such
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(source, copy, follow_symlinks=False)
+    for name in files_of(root):
+        copy = target / name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(root / name, copy, follow_symlinks=False)
 
 
-def add_hello(root: Path, like: str) -> None:
-    """Add the service, and its chart after helm/README.md: another service's, with name and values changed."""
-    shutil.copytree(HELLO, root / "services" / "hello", ignore=LEFT_OUT)
-    chart = root / "helm" / "hello"
-    shutil.copytree(root / "helm" / like, chart, symlinks=True, ignore=shutil.ignore_patterns("charts"))
-    about = yaml.safe_load((chart / "Chart.yaml").read_text(encoding="utf-8"))
-    about |= {"name": "hello", "description": "Greets whoever asks"}
-    (chart / "Chart.yaml").write_text(yaml.safe_dump(about, sort_keys=False), encoding="utf-8")
-    (chart / "values.yaml").write_text(yaml.safe_dump(VALUES), encoding="utf-8")
+def add_hello(root: Path) -> None:
+    """Add the service and its chart: those that a project begins with (`./nox -s init`)."""
+    add_service(root, HELLO)
+    # Its objectives would be further rules of monitoring, which is installed and stays.
+    (root / "services" / HELLO / "slo.yaml").unlink()
 
 
 def require_only(root: Path, suite: str) -> None:

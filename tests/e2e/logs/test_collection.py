@@ -10,6 +10,7 @@ from tests.e2e.support import SHIPPED_WITHIN, SKEW_SECONDS, eventually
 
 from sluice.adapters.loki.client import LokiLogs
 from sluice.ports import LogLine
+from sluice.steps.run_suites import SuiteContext
 
 pytestmark = pytest.mark.anyio
 
@@ -34,9 +35,9 @@ SECRETS = {
 
 
 @pytest.fixture
-def writers(kube: Kube) -> Writers:
+def writers(kube: Kube, context: SuiteContext) -> Writers:
     """Pods of the services' namespace."""
-    return Writers(kube)
+    return Writers(kube, min(context.services))
 
 
 async def lines_of(loki: LokiLogs, pod: str, since: float, *, limit: int = 2 * LINES) -> tuple[LogLine, ...]:

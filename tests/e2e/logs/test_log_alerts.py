@@ -12,6 +12,7 @@ from tests.e2e.support import SHIPPED_WITHIN, eventually
 from tests.rules.log_rules import log_alerts
 
 from sluice.adapters.kubernetes.service_proxy import ServiceProxy
+from sluice.steps.run_suites import SuiteContext
 
 pytestmark = pytest.mark.anyio
 
@@ -42,9 +43,9 @@ async def test_every_rule_is_loaded_and_evaluated_without_an_error(loki_http: Se
 
 
 async def test_a_secret_that_is_logged_fires_and_alertmanager_is_told(
-    kube: Kube, loki_http: ServiceProxy, alertmanager: ServiceProxy
+    kube: Kube, context: SuiteContext, loki_http: ServiceProxy, alertmanager: ServiceProxy
 ) -> None:
-    async with Writers(kube).pod(LEAK) as pod:
+    async with Writers(kube, min(context.services)).pod(LEAK) as pod:
 
         async def told() -> dict[str, Any]:
             response = await alertmanager.get("/api/v2/alerts", params={"filter": f'service="{pod}"'})

@@ -17,9 +17,10 @@ LOCKED = {
 
 @dataclass(frozen=True)
 class Writers:
-    """Makes such pods, of the backend's image."""
+    """Makes such pods, of a service's image."""
 
     kube: Kube
+    service: str
 
     @asynccontextmanager
     async def pod(self, script: str, *arguments: str) -> AsyncIterator[str]:
@@ -41,7 +42,7 @@ class Writers:
         return int(status["state"]["terminated"]["exitCode"])
 
     async def _manifest(self, name: str, script: str, arguments: Sequence[str]) -> dict[str, Any]:
-        deployment = await self.kube.scaled("backend")
+        deployment = await self.kube.scaled(self.service)
         spec = deployment["spec"]["template"]["spec"]
         container = {
             "name": "writer",

@@ -46,15 +46,12 @@ def test_without_git_the_folder_is_copied_without_its_waste(tmp_path: Path) -> N
         (tmp_path / "source" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "source" / name).write_text("")
     copy_tree(tmp_path / "source", tmp_path / "copy")
-    assert {path.relative_to(tmp_path / "copy").as_posix() for path in (tmp_path / "copy").rglob("*")} == {
-        "kept",
-        "sub",
-    }
+    assert [path.name for path in (tmp_path / "copy").rglob("*")] == ["kept"]
 
 
 def test_hello_is_a_service_like_the_others(tree: Path) -> None:
     before = {service.name for service in asyncio.run(resolve_source(tree)).services}
-    add_hello(tree, like=min(before))
+    add_hello(tree)
     after = {service.name: service for service in asyncio.run(resolve_source(tree)).services}
     assert set(after) == before | {"hello"}
     assert after["hello"].requires == ()

@@ -7,13 +7,13 @@ from servicekit.identity import CurrentUser
 from servicekit.metrics import Metrics
 from servicekit.settings import ServiceSettings, TokenSettings
 
-router = APIRouter(prefix="/api/v1/hello", tags=["hello"])
+router = APIRouter(prefix="/api/v1/__service__", tags=["greetings"])
 
 
-class HelloSettings(ServiceSettings, TokenSettings):
+class GreetingSettings(ServiceSettings, TokenSettings):
     """What every service has, and whose tokens are believed."""
 
-    service_name: str = "hello"
+    service_name: str = "__service__"
 
 
 @router.get("")
@@ -22,6 +22,6 @@ async def greet(user: CurrentUser) -> dict[str, str]:
     return {"hello": user}
 
 
-def build(settings: HelloSettings) -> Service:
+def build(settings: GreetingSettings) -> Service:
     """Build the service."""
     return create_app(settings, metrics=Metrics(), routers=[router])
