@@ -39,9 +39,8 @@ def lint(session: nox.Session) -> None:
 def types(session: nox.Session) -> None:
     """mypy, strict."""
     found = {"MYPYPATH": os.pathsep.join([*(f"{service}/src" for service in SERVICES), "services/_testkit"])}
-    session.run(
-        "mypy", "ci/src/sluice", "noxfile.py", "bench", "tests", "helm/monitoring/dashboards", external=True, env=found
-    )
+    checked = existing("ci/src/sluice", "noxfile.py", "bench", "tests", "helm/monitoring/dashboards")
+    session.run("mypy", *checked, external=True, env=found)
     for service in SERVICES:
         session.run("mypy", f"{service}/src", external=True, env=found)
 
@@ -49,8 +48,10 @@ def types(session: nox.Session) -> None:
 @nox.session
 def unit(session: nox.Session) -> None:
     """Unit tests: hermetic and fast."""
-    session.run("pytest", "tests/unit", *session.posargs, external=True)
     session.run("pytest", "-c", "services/pytest.ini", "services", *session.posargs, external=True)
+    if not existing("tests/unit"):
+        return  # a project that adopts Sluice has no tests of the pipeline itself, nor of its components
+    session.run("pytest", "tests/unit", *session.posargs, external=True)
     for module in ("capped-runc", "kafka-exporter", "alloy-syntax"):
         folder = ROOT / "ci" / "src" / "sluice" / "supply" / "gosrc" / module
         with session.chdir(folder):
@@ -60,6 +61,8 @@ def unit(session: nox.Session) -> None:
 @nox.session
 def contract(session: nox.Session) -> None:
     """Contract tests: adapters against the real programs."""
+    if not existing("tests/contract"):
+        return
     session.run("pytest", "tests/contract", *session.posargs, external=True, env=tools(session))
 
 
@@ -119,6 +122,12 @@ def supply(session: nox.Session) -> None:
 
 
 @nox.session
+def outdated(session: nox.Session) -> None:
+    """Which packages of our locks have newer versions, as Markdown; changes nothing."""
+    sluice(session, "outdated")
+
+
+@nox.session
 def e2e(session: nox.Session) -> None:
     """The whole line: components, images, cluster, charts, suites, evidence, verdict."""
     sluice(session, "e2e")
@@ -144,15 +153,33 @@ def evidence(session: nox.Session) -> None:
 
 
 @nox.session
+def summary(session: nox.Session) -> None:
+    """A run as Markdown, for a workflow: `-- [--run DIR]`."""
+    sluice(session, "summary")
+
+
+@nox.session
 def compare(session: nox.Session) -> None:
     """What a run does worse than another: `-- RUN_A RUN_B`."""
     sluice(session, "compare")
 
 
 @nox.session
+def same_run(session: nox.Session) -> None:
+    """Whether two runs of one revision are the same apart from time and place: `-- RUN_DIR RUN_DIR`."""
+    session.run("python", "-m", "bench.same_run", *session.posargs, external=True)
+
+
+@nox.session
 def schemas(session: nox.Session) -> None:
     """Write docs/schemas anew from the dataclasses of evidence and verdict."""
     sluice(session, "schemas")
+
+
+@nox.session
+def reference(session: nox.Session) -> None:
+    """Write docs/reference anew from code and data; `-- --check` only compares."""
+    sluice(session, "reference")
 
 
 @nox.session
@@ -192,6 +219,12 @@ def target(session: nox.Session) -> None:
 
 
 @nox.session
+def init(session: nox.Session) -> None:
+    """A project that adopts Sluice: `-- --into DIR [--service NAME]`; `-- --into DIR --update` brings it up to date."""
+    sluice(session, "init")
+
+
+@nox.session
 def clean(session: nox.Session) -> None:
     """Remove what Sluice made; `-- --cache` also what it built."""
     sluice(session, "clean")
@@ -204,9 +237,9 @@ def go_settings() -> dict[str, str]:
     return {"GOFLAGS": flags, "CGO_ENABLED": "0", "GOCACHE": str(cache / "build"), "GOMODCACHE": str(cache / "mod")}
 
 
-def existing() -> list[str]:
-    """The folders of PYTHON_SOURCES that are there."""
-    return [name for name in PYTHON_SOURCES if (ROOT / name).exists()]
+def existing(*names: str) -> list[str]:
+    """The names, else those of PYTHON_SOURCES, that are there: not all are in a project that adopts Sluice."""
+    return [name for name in names or PYTHON_SOURCES if (ROOT / name).exists()]
 
 
 def tools(session: nox.Session) -> dict[str, str]:

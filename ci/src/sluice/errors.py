@@ -3,6 +3,7 @@
     SluiceError
     ├── SettingsError       sluice.toml or the environment
     ├── SourceError         the source tree: a service without service.toml, no git
+    ├── ProjectError        a folder that is to hold a project, or does
     ├── SupplyError         a component cannot be obtained
     │   ├── DigestMismatch  what arrived is not what was asked for
     │   ├── Truncated       it arrived in part
@@ -13,8 +14,9 @@
     ├── ClusterError        kind or Kubernetes refused
     ├── ChartError          a chart does not render or does not install
     ├── NotReady            a deadline passed; carries the last cause
+    ├── ReferencePageError  docs/reference is not what it is made of
     ├── EvidenceError       evidence is missing, broken or of another schema
-    ├── SignatureRefused    not signed, or by another key
+    ├── SignatureRefused    not signed, or by somebody else
     ├── PolicyError         release/policy.toml
     ├── TargetError         targets/*.toml
     ├── LedgerError         a target's ledger is broken, or was cut or rewritten
@@ -84,8 +86,16 @@ class SloError(_Mistakes):
     """Raised when a service's slo.yaml cannot be used, or what is generated from it is not up to date."""
 
 
+class ReferencePageError(_Mistakes):
+    """Raised when a page of docs/reference is not what it is made of, or cannot be made."""
+
+
 class SourceError(_Mistakes):
     """Raised when the source tree is not what the pipeline can deliver."""
+
+
+class ProjectError(SluiceError):
+    """Raised when a folder cannot be, or is not, a project that adopts Sluice."""
 
 
 class SupplyError(SluiceError):
@@ -137,7 +147,7 @@ class EvidenceError(SluiceError):
 
 
 class SignatureRefused(SluiceError):
-    """Raised when an image or a release is not signed by the key that it has to be; `signed` tells if by another."""
+    """Raised when an image or a release is not signed by whom it has to be; `signed` tells if by somebody else."""
 
     def __init__(
         self, failed: str, *, signed: bool, seen: str = "", expected: str = "", next_command: str = ""

@@ -12,6 +12,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from sluice.domain import EVIDENCE_SCHEMA, VERDICT_SCHEMA, Evidence, Verdict
+from sluice.generated import write_files
 
 FOLDER = Path("docs/schemas")
 _KINDS: dict[str, type] = {EVIDENCE_SCHEMA: Evidence, VERDICT_SCHEMA: Verdict}
@@ -39,11 +40,4 @@ def files() -> dict[Path, str]:
 
 def write(root: Path) -> list[Path]:
     """Write the schemas of a tree anew; returns those that changed."""
-    changed = []
-    for place, text in files().items():
-        path = root / place
-        if not path.exists() or path.read_text(encoding="utf-8") != text:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
-            changed.append(place)
-    return changed
+    return write_files(root, files())

@@ -1,6 +1,7 @@
 """sluice.toml and the environment → Settings; all mistakes at once, each with its line.
 
 Every key can also be given as SLUICE_<TABLE>_<KEY>, such as SLUICE_CLUSTER_NAME; the environment wins over the file.
+What a key means stands here and nowhere else: `./nox -s reference` makes docs/reference/settings.md of it.
 """
 
 import os
@@ -9,7 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 from sluice.errors import SettingsError
 from sluice.toml_lines import line_of, syntax_line_and_column
@@ -19,6 +21,7 @@ _PREFIX = "SLUICE_"
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,40}[a-z0-9])?$")]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
+Port = Annotated[int, Field(ge=1024, le=65_535)]
 
 
 class _Table(BaseModel):
@@ -28,11 +31,16 @@ class _Table(BaseModel):
 class ClusterSettings(_Table):
     """The kind cluster that suites run on, and beside it the one that stands for a target."""
 
-    name: Name = "sluice"
-    registry_port: Annotated[int, Field(ge=1024, le=65_535)] = 5001
-    target_registry_port: Annotated[int, Field(ge=1024, le=65_535)] = 5443
-    api_address: Annotated[str, Field(pattern=r"^\d{1,3}(\.\d{1,3}){3}$")] = "127.0.0.1"
-    api_names: tuple[str, ...] = ()
+    name: Name = Field(
+        default="sluice",
+        description="name of the kind cluster; its registry is `<name>-registry`, the local target `<name>-target`",
+    )
+    registry_port: Port = Field(default=5001, description="where this host and the node reach the registry")
+    target_registry_port: Port = Field(default=5443, description="where the local target's registry is reached")
+    api_address: Annotated[str, Field(pattern=r"^\d{1,3}(\.\d{1,3}){3}$")] = Field(
+        default="127.0.0.1", description="where the API server listens"
+    )
+    api_names: tuple[str, ...] = Field(default=(), description="further names in the API server's certificate")
 
     @property
     def target_name(self) -> str:
@@ -46,68 +54,105 @@ class ClusterSettings(_Table):
 
 
 class SupplySettings(_Table):
-    """How components are obtained; `parallel` is how many are built side by side."""
+    """How components are obtained."""
 
-    mode: Literal["auto", "upstream", "source"] = "auto"
-    parallel: Annotated[int, Field(ge=1, le=16)] = 2
+    mode: Literal["auto", "upstream", "source"] = Field(
+        default="auto", description="where from; `auto` asks upstream, and builds from source what cannot be had"
+    )
+    parallel: Annotated[int, Field(ge=1, le=16)] = Field(default=2, description="components built side by side")
 
 
 class NamespaceSettings(_Table):
     """Where things are installed."""
 
-    services: Name = "default"
-    monitoring: Name = "monitoring"
-    logging: Name = "logging"
+    services: Name = Field(default="default", description="services and fixtures")
+    monitoring: Name = Field(default="monitoring", description="the chart `monitoring`")
+    logging: Name = Field(default="logging", description="the chart `logging`")
 
 
 class DeadlineSettings(_Table):
     """How long each step may take, in seconds."""
 
-    supply: Seconds = 4500
-    images: Seconds = 900
-    cluster: Seconds = 420
-    charts: Seconds = 240
-    suites: Seconds = 2400
-    evidence: Seconds = 120
+    supply: Seconds = Field(default=4500, description="obtaining components")
+    images: Seconds = Field(default=900, description="building the services' images; making a release")
+    cluster: Seconds = Field(default=420, description="raising the cluster")
+    charts: Seconds = Field(default=240, description="installing a chart")
+    suites: Seconds = Field(default=2400, description="running the suites")
+    evidence: Seconds = Field(default=120, description="collecting the evidence")
 
 
 class RunSettings(_Table):
-    """How a run goes.
+    """How a run goes."""
 
-    `offline` is for an engine without a registry (docs/dagger.md). `disk_floor_gb` is the free space that a run asks
-    for before it starts (GB of 10^9 bytes). `quiet_minutes` is how long the suite `alerts` looks whether a healthy
-    cluster has no alert.
-    """
-
-    runtime: Literal["auto", "docker", "dagger"] = "auto"
-    folder: str = ".sluice"
-    cache: str = ""
-    offline: str = ""
-    disk_floor_gb: Annotated[float, Field(ge=0)] = 20.0
-    suites: tuple[Name, ...] = ()
-    quiet_minutes: Annotated[float, Field(ge=0.5, le=60)] = 1.0
+    runtime: Literal["auto", "docker", "dagger"] = Field(
+        default="auto", description="what runs containers; `auto` takes an engine of Dagger that is at hand"
+    )
+    folder: str = Field(default=".sluice", description="where runs are kept")
+    cache: str = Field(default="", description="where components are kept; without it `~/.cache/sluice`")
+    offline: str = Field(
+        default="", description="folder that an engine of Dagger without a registry starts from (docs/dagger.md)"
+    )
+    disk_floor_gb: Annotated[float, Field(ge=0)] = Field(
+        default=20.0, description="free space (GB of 10^9 bytes) without which a run does not begin"
+    )
+    suites: tuple[Name, ...] = Field(default=(), description="suites to run; without it those that the policy requires")
+    quiet_minutes: Annotated[float, Field(ge=0.5, le=60)] = Field(
+        default=1.0,
+        description="how long the suite `alerts` looks whether a healthy cluster has no alert: 5 before a release",
+    )
 
 
 class ReleaseSettings(_Table):
-    """Where releases are kept, and the key that they are signed with.
+    """Where releases are kept, and who signs them: with a key, or without one as an identity (docs/promotion.md)."""
 
-    Without `repository` it is this host's own registry, which `credentials` (a Docker configuration) and `ca` (PEM) are
-    not for; without `key` it is a key of this tree's own, in .sluice/keys.
-    """
+    repository: str = Field(
+        default="", description="registry and path of releases and their images; without it this host's own registry"
+    )
+    credentials: str = Field(default="", description="file for it: a Docker configuration (`config.json`)")
+    ca: str = Field(default="", description="file for it: certificates in PEM")
+    key: str = Field(
+        default="",
+        description="private key of cosign, a file, its `.pub` beside it; without one a pair is made in `.sluice/keys`",
+    )
+    password_file: str = Field(default="", description="file with the key's password; without it `COSIGN_PASSWORD`")
+    keyless: bool = Field(
+        default=False, description="sign without a key, as the identity that a workflow's OIDC token tells"
+    )
+    issuer: str = Field(
+        default="https://token.actions.githubusercontent.com", description="of a keyless signature: who gives the token"
+    )
+    subject: Annotated[str, Field(pattern=r"^[^\s*]*$")] = Field(
+        default="",
+        description="of a keyless signature: the name in its certificate; without it that of GitHub's workflow,"
+        " `$GITHUB_SERVER_URL/$GITHUB_WORKFLOW_REF`",
+    )
+    signing_config: str = Field(
+        default="", description="of a keyless signature, file: the services of another Sigstore than the public one"
+    )
+    trusted_root: str = Field(
+        default="", description="of a keyless signature, file: Sigstore's keys; without it cosign fetches them"
+    )
 
-    repository: str = ""
-    credentials: str = ""
-    ca: str = ""
-    key: str = ""
-    password_file: str = ""
+    @field_validator("keyless")
+    @classmethod
+    def _or_a_key(cls, keyless: bool, others: ValidationInfo) -> bool:
+        if keyless and (others.data.get("key") or others.data.get("password_file")):
+            raise PydanticCustomError("keyless", "there is a key already: it is the one or the other")
+        return keyless
 
 
 class EvidenceSettings(_Table):
-    """How much a run keeps, in MB of 10^6 bytes; `failed_tests` is how many of them get a folder of their own."""
+    """How much a run keeps."""
 
-    max_mb: Annotated[float, Field(ge=5, le=10_000)] = 80.0
-    max_file_mb: Annotated[float, Field(ge=0.1, le=1_000)] = 5.0
-    failed_tests: Annotated[int, Field(ge=0, le=100)] = 10
+    max_mb: Annotated[float, Field(ge=5, le=10_000)] = Field(
+        default=80.0, description="MB (10^6 bytes) that a run's folder may have; what had to go is in its `cut.txt`"
+    )
+    max_file_mb: Annotated[float, Field(ge=0.1, le=1_000)] = Field(
+        default=5.0, description="MB of one text file: of a longer one the end is kept"
+    )
+    failed_tests: Annotated[int, Field(ge=0, le=100)] = Field(
+        default=10, description="failed tests that get a folder of their own below `failure/tests/`"
+    )
 
 
 class Settings(_Table):
@@ -161,7 +206,7 @@ def load_settings(root: Path, environment: Mapping[str, str] | None = None) -> S
         raise SettingsError(
             "the settings cannot be used",
             mistakes,
-            expected="the tables and keys that docs/settings.md lists",
+            expected="the tables and keys that docs/reference/settings.md lists",
             next_command=f"mend {FILE} or the environment, then run this again",
         )
     return settings

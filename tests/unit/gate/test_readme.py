@@ -1,24 +1,13 @@
-"""release/README.md: it has every key, and its examples are what the gate reads."""
+"""release/README.md: its examples are what the gate reads. Its keys: docs/reference/policy.md."""
 
 import re
-from dataclasses import fields
 from pathlib import Path
 
-import pytest
-
-from sluice.policy import Baselines, Objective, Policy, Trust, load_overrides, load_policy, load_quarantine
+from sluice.policy import Baselines, Objective, Trust, load_overrides, load_policy, load_quarantine
 from sluice.promotion.approvals import load_approvals
 
 README = (Path(__file__).parents[3] / "release" / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
-NAMES = {"pass_criterion": "pass", "warn_criterion": "warn", "objectives": "[[objective]]", "baselines": "[baselines]"}
-
-
-@pytest.mark.parametrize("kind", [Policy, Objective, Baselines, Trust])
-def test_every_key_is_explained(kind: type) -> None:
-    for field in fields(kind):
-        name = "[prometheus]" if field.name == "prometheus" else NAMES.get(field.name, field.name)
-        assert f"`{name}`" in README or f"\n{name} = " in README, f"{name} of {kind.__name__}"
 
 
 def test_the_examples_are_read_as_they_stand(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """The command line. Every command says what went wrong in one place, without a traceback."""
 
+import io
+import sys
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -8,17 +10,35 @@ import typer
 
 from sluice import doctor as host_doctor
 from sluice.adapters.dagger_engine import presence
-from sluice.adapters.progress import shown_progress
 from sluice.bootstrap import Options, Toolbox, kubeconfig
 from sluice.domain import Evidence, Verdict, load
+from sluice.entrypoints.commands import Commands, Json, Quiet
 from sluice.entrypoints.compare_command import compare_runs
 from sluice.entrypoints.conclusion import conclusion
-from sluice.entrypoints.console import Mode, err, finish, home, out, root, say_end, settings_of, shown
+from sluice.entrypoints.console import (
+    Mode,
+    answer,
+    finish,
+    home,
+    note,
+    progress,
+    root,
+    say,
+    say_end,
+    settings_of,
+    show,
+    shown,
+)
 from sluice.entrypoints.deploy_commands import Cloud, Named, chosen, deploy, history, rollback, status
 from sluice.entrypoints.evidence_command import evidence
 from sluice.entrypoints.gate_command import gate
+from sluice.entrypoints.init_command import init
+from sluice.entrypoints.offline_folder import lay_out_offline
+from sluice.entrypoints.outdated_command import outdated
+from sluice.entrypoints.reference_command import reference
 from sluice.entrypoints.release_command import release
 from sluice.entrypoints.schemas_command import schemas
+from sluice.entrypoints.summary_command import summarize
 from sluice.entrypoints.target_command import target
 from sluice.errors import SettingsError
 from sluice.housekeeping import clean as remove_ours
@@ -35,7 +55,11 @@ from sluice.supply import maven
 from sluice.supply import tools as test_tools
 
 app = typer.Typer(
-    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="markdown"
+    cls=Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
 )
 SupplyMode = Annotated[
     Mode | None,
@@ -45,7 +69,7 @@ NoInstall = Annotated[bool, typer.Option("--no-install", help="never install or 
 
 
 @app.callback()
-def about() -> None:
+def about(_quiet: Quiet = False, _json: Json = False) -> None:
     """**Sluice**: an evidence-gated delivery pipeline.
 
     Builds the services' images, raises a kind cluster, installs the observability charts, runs the E2E suites,
@@ -76,6 +100,7 @@ def e2e(
     A first run builds every component, 45 minutes on two cores; later ones are at the suites after 3 minutes.
     The evidence is one folder below .sluice/runs, .sluice/latest is the newest; open its report.html.
     A run of a part of the suites is no verdict on a release: its exit status is 0 where all that was asked for passed.
+    Of a whole run the exit status is 0 for pass or warn, 1 for fail, 2 where it could not be tried.
     """
     settings = settings_of(supply, runtime)
 
@@ -87,12 +112,13 @@ def e2e(
         line = _line_in_engine if in_engine and not presence.inside() else _line_here
         folder = await line(settings, options)
         found, verdict = load(Evidence, folder / "evidence.json"), load(Verdict, folder / "verdict.json")
-        for table in (components_table(found), steps_table(found), verdict_table(verdict), failed_tests(found)):
-            out.print(table)
+        show(components_table(found), steps_table(found), verdict_table(verdict), failed_tests(found))
         concluded = conclusion(load_policy(root() / "release" / "policy.toml").required_suites, found, verdict)
         say_end(folder, found.failures, concluded.text)
+        failed = [test for test in found.tests if test.failed]
+        answer(verdict=verdict, partial=found.partial, components=found.components, steps=found.steps, failed=failed)
         if options.keep and line is _line_here:
-            out.print(f"the cluster is kept: kubectl --kubeconfig {kubeconfig(settings)} get pods -A", highlight=False)
+            show(f"the cluster is kept: kubectl --kubeconfig {kubeconfig(settings)} get pods -A")
         return concluded.exit_status
 
     finish(work)
@@ -100,12 +126,19 @@ def e2e(
 
 async def _line_here(settings: Settings, options: Options) -> Path:
     """Run the line with this host's container engine; returns the run's folder."""
-    with shown_progress(err) as progress:
-        run = Run(home(settings), progress)
+    with progress() as shown_here:
+        run = Run(home(settings), shown_here)
         tools = Toolbox(root(), settings, run, options)
-        await tools.check_host()
-        await whole_line(run, tools)
+        with run.whole(_asked(options)):
+            await tools.check_host()
+            await whole_line(run, tools)
     return run.folder
+
+
+def _asked(options: Options) -> str:
+    """The run by what was asked of it: runs of one name take about equally long."""
+    parts = ["e2e", "--reuse" if options.reuse else "", *options.suites, str(options.selection)]
+    return ", ".join(part for part in parts if part)
 
 
 async def _line_in_engine(settings: Settings, options: Options) -> Path:
@@ -129,7 +162,7 @@ async def _line_in_engine(settings: Settings, options: Options) -> Path:
         suites=options.suites,
         supply=settings.supply.mode,
         offline=Path(settings.run.offline) if settings.run.offline else None,
-        say=lambda text: err.print(f"  {text}", markup=False, highlight=False),
+        say=note,
     )
 
 
@@ -140,6 +173,9 @@ def supply(
         bool, typer.Option("--list", help="print the table of what is in the cache, obtain nothing")
     ] = False,
     tools: Annotated[Path | None, typer.Option("--tools", help="lay out what the tests need below this folder")] = None,
+    offline: Annotated[
+        Path | None, typer.Option("--offline", help="lay out what a Dagger engine without a registry starts from")
+    ] = None,
     lock_jars: Annotated[
         str, typer.Option("--lock-jars", help="write maven/NAME/jars.lock anew from what its pom.xml resolves to")
     ] = "",
@@ -150,12 +186,12 @@ def supply(
     settings = settings_of(supply)
 
     async def work() -> int:
-        with shown_progress(err) as progress:
+        with progress() as shown_here:
             # Beside the runs: what it leaves is logs, and no evidence to compare or to judge.
-            run = Run(home(settings) / "supply", progress)
+            run = Run(home(settings) / "supply", shown_here)
             if lock_jars:
-                say = partial(progress.update, f"jars of {lock_jars}")
-                out.print(shown(await maven.refresh_lock(lock_jars, settings.cache, run.logs / "mvn.log", say)))
+                told = partial(shown_here.update, f"jars of {lock_jars}")
+                say(shown(await maven.refresh_lock(lock_jars, settings.cache, run.logs / "mvn.log", told)))
                 return 0
             box = Toolbox(root(), settings, run, Options(may_install=not no_install))
             if not list_:
@@ -165,8 +201,12 @@ def supply(
                 found = await box.supply.get_all(*wanted)
                 if tools:
                     test_tools.lay_out({component.name: component for component in found}, tools)
+                if offline:
+                    await lay_out_offline(box, run, shown_here, offline)
+        components = tuple(box.supply.cached() if list_ else box.supply.obtained)
         if not tools:
-            out.print(components_table(tuple(box.supply.cached() if list_ else box.supply.obtained)))
+            show(components_table(components))
+        answer(components=components)
         return 0
 
     finish(work)
@@ -175,13 +215,17 @@ def supply(
 app.command()(gate)
 app.command("compare")(compare_runs)
 app.command()(evidence)
+app.command("summary")(summarize)
+app.command()(outdated)
 app.command()(schemas)
+app.command()(reference)
 app.command()(release)
 app.command()(deploy)
 app.command()(rollback)
 app.command()(status)
 app.command()(history)
 app.command()(target)
+app.command()(init)
 
 
 @app.command()
@@ -192,12 +236,12 @@ def slo(
 
     async def work() -> int:
         if check:
-            out.print(f"{slo_files.check(root())} files are as services/*/slo.yaml says", highlight=False)
+            say(f"{slo_files.check(root())} files are as services/*/slo.yaml says")
             return 0
         changed = slo_files.write(root())
-        for path in changed:
-            out.print(str(path), highlight=False)
-        out.print(f"{len(changed)} files changed", highlight=False)
+        show(*map(str, changed))
+        say(f"{len(changed)} files changed")
+        answer(changed=changed)
         return 0
 
     finish(work)
@@ -214,11 +258,14 @@ def doctor(cloud: Cloud = "", target: Named = "") -> None:
         if cloud or target:
             to = chosen(load_targets(root()), cloud, target)
             findings = await examine_target(to, root())
-            out.print(host_doctor.table(findings, title=to.name))
+            show(host_doctor.table(findings, title=to.name))
         else:
             findings = await host_doctor.examine(settings_of())
-            out.print(host_doctor.table(findings))
-        return 1 if any(finding.state == "lacks" for finding in findings) else 0
+            show(host_doctor.table(findings))
+        lacking = [finding.what for finding in findings if finding.state == "lacks"]
+        say(f"lacks: {', '.join(lacking)}" if lacking else "nothing that is needed is missing")
+        answer(findings=findings)
+        return 1 if lacking else 0
 
     finish(work)
 
@@ -232,8 +279,9 @@ def clean(
     """Remove what Sluice made on this host: its cluster, its registry, its engine. Nothing else is touched."""
 
     async def work() -> int:
-        for line in await remove_ours(settings_of(), root(), with_cache=cache):
-            out.print(line, highlight=False)
+        removed = await remove_ours(settings_of(), root(), with_cache=cache)
+        show(*removed)
+        answer(removed=removed)
         return 0
 
     finish(work)
@@ -241,4 +289,7 @@ def clean(
 
 def main() -> None:
     """Entry point of `python -m sluice`."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a sign that the locale does not have is no reason to break
+            stream.reconfigure(errors="replace")
     app()

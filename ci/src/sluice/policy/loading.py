@@ -15,6 +15,7 @@ from sluice.policy.criteria import Criterion
 from sluice.policy.model import QUERIES, Baselines, Policy
 from sluice.policy.promql import metrics_named
 
+_DOCUMENTED = "docs/reference/policy.md"
 _PLACEHOLDERS = ("window", "namespace")
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_]+)\}")
 # Keys that only objectives of one kind have.
@@ -30,7 +31,7 @@ def load_policy(path: Path, *, metrics: Collection[str] = ()) -> Policy:
     def contradictions(given: dict[str, Any]) -> Iterator[Mistake]:
         yield from _contradictions(given, metrics)
 
-    return load_checked(path, Policy, contradictions, tables="objective", named_by="name")
+    return load_checked(path, Policy, contradictions, tables="objective", named_by="name", documented=_DOCUMENTED)
 
 
 def _contradictions(given: dict[str, Any], metrics: Collection[str]) -> Iterator[Mistake]:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
@@ -44,6 +44,11 @@ def _window(value: object) -> object:
     raise PydanticCustomError("window", 'expected "run", "undisturbed", or seconds above 0 and up to 86400')
 
 
+def told(meaning: str) -> Any:
+    """Return what a key means, for the type that it has; docs/reference is made of it (`./nox -s reference`)."""
+    return Field(description=meaning)
+
+
 _Criterion = Annotated[Criterion, BeforeValidator(_parse)]
 _Text = Annotated[str, Field(min_length=1)]
 _Window = Annotated[Literal["run", "undisturbed"] | float, BeforeValidator(_window)]
@@ -53,35 +58,61 @@ _Seconds = Annotated[float, Field(ge=0, le=_LONGEST_WINDOW, allow_inf_nan=False)
 
 @dataclass(frozen=True)
 class Objective:
-    """One line of the policy. Bounds and measured values are in `unit`.
-
-    `query` gives one number a series at the end of the window; with several series the worst one counts.
-    `samples_query` counts what stands behind that number (requests, log lines); without it, the series count.
-    `window` is the time of the suites ("run"), the part of it before the policy's first disturbing test
-    ("undisturbed"), or a number of seconds that end where the suites ended; `soak` is how many seconds of the run it
-    must at least span. Of the kinds in QUERIES, `query` is one of the names there.
-    """
+    """One line of the policy. Bounds and measured values are in `unit`."""
 
     __pydantic_config__ = STRICT
 
-    name: Annotated[str, Field(pattern=NAME)]
-    kind: Kind
-    query: _Text
-    unit: _Text
-    pass_criterion: Annotated[_Criterion, Field(alias="pass")]
-    warn_criterion: Annotated[_Criterion | None, Field(alias="warn")] = None
-    weight: Annotated[int, Field(ge=1, le=1000)] = 1
-    key: bool = False
-    min_samples: Annotated[int, Field(ge=1)] = 1
-    samples_query: _Text | None = None
-    plot_query: _Text | None = None
-    window: _Window = "run"
-    description: str = ""
-    soak: _Seconds = 0.0
-    override: bool = True
-    slos: tuple[Annotated[str, Field(pattern=NAME)], ...] = ()
-    allow: tuple[_Text, ...] = ()
-    database: str = ""
+    name: Annotated[str, Field(pattern=NAME), told("small letters, digits and `-`; each once")]
+    kind: Annotated[Kind, told("what is asked, and of whom")]
+    query: Annotated[
+        _Text,
+        told(
+            "gives one number a series at the end of the window; of several series the worst counts. Of the kinds"
+            " `tests`, `image` and `slo` one of the words below"
+        ),
+    ]
+    unit: Annotated[_Text, told("what the number is in; `ratio`, `seconds` and `bytes` are shown as %, ms and MB")]
+    pass_criterion: Annotated[
+        _Criterion,
+        Field(alias="pass"),
+        told(
+            'a comparison in that unit with `<` `<=` `==` `>=` `>`, such as `"<= 0.01"`; with a change against passed'
+            ' releases: `["<= 0.5", "<= +10 %"]`'
+        ),
+    ]
+    warn_criterion: Annotated[_Criterion | None, Field(alias="warn"), told("the same; the looser one of the two")] = (
+        None
+    )
+    weight: Annotated[int, Field(ge=1, le=1000), told("how much it counts in the score")] = 1
+    key: Annotated[bool, told("when this objective fails, so does the verdict, whatever the score")] = False
+    min_samples: Annotated[int, Field(ge=1), told("fewer samples than this fail the verdict")] = 1
+    samples_query: Annotated[
+        _Text | None,
+        told("counts the samples behind the number: requests, log lines; without it, the series count"),
+    ] = None
+    plot_query: Annotated[_Text | None, told("what the report draws; without it, `query`")] = None
+    window: Annotated[
+        _Window,
+        told(
+            '`"run"`, the time of the suites; `"undisturbed"`, the part of it before the first test of `disturbing`'
+            " began; or a number of seconds up to the suites' end"
+        ),
+    ] = "run"
+    description: Annotated[str, told("a sentence for whoever reads the policy")] = ""
+    soak: Annotated[_Seconds, told("seconds of the run that the value must have seen, or it fails the verdict")] = 0.0
+    override: Annotated[bool, told("`false`: nobody may override it")] = True
+    slos: Annotated[
+        tuple[Annotated[str, Field(pattern=NAME)], ...],
+        told("of kind `slo`: which objectives of `services/*/slo.yaml`; without it all"),
+    ] = ()
+    allow: Annotated[tuple[_Text, ...], told("of `licences`, required there: those that may be there")] = ()
+    database: Annotated[
+        str,
+        told(
+            "of `vulnerabilities`, required there: a file in [OSV's format](https://ossf.github.io/osv-schema/), from"
+            " the tree's root"
+        ),
+    ] = ""
 
     def window_seconds(self, run_seconds: float) -> float:
         """The length of this objective's window, given that of the suites' run or its undisturbed part, in seconds."""
@@ -112,47 +143,53 @@ class Objective:
 
 @dataclass(frozen=True)
 class Baselines:
-    """How many passed releases are kept to compare with, and from how many on a noisy value is compared at all."""
+    """Passed releases that a run is compared with."""
 
     __pydantic_config__ = STRICT
 
-    keep: Annotated[int, Field(ge=1, le=50)] = 5
-    needed: Annotated[int, Field(ge=3, le=50)] = 3
+    keep: Annotated[int, Field(ge=1, le=50), told("as many passed releases are kept")] = 5
+    needed: Annotated[int, Field(ge=3, le=50), told("of fewer nothing is compared")] = 3
 
 
 @dataclass(frozen=True)
 class Trust:
-    """From where on Prometheus' own numbers are not believed; seconds.
-
-    `restarts_by` are beginnings of tests' ids: a restart within the window of such a test was provoked by it.
-    """
+    """From where on Prometheus' own numbers are not believed; without the table they are not looked at."""
 
     __pydantic_config__ = STRICT
 
-    max_clock_skew: _Seconds = 2.0
-    max_gap: _Seconds = 60.0
-    restarts_by: tuple[_Text, ...] = ()
+    max_clock_skew: Annotated[_Seconds, told("seconds between the cluster's clock and this host's")] = 2.0
+    max_gap: Annotated[_Seconds, told("seconds without a scrape")] = 60.0
+    restarts_by: Annotated[
+        tuple[_Text, ...],
+        told("beginnings of tests' ids: a restart within the window of such a test was provoked by it"),
+    ] = ()
 
 
 @dataclass(frozen=True)
 class Policy:
-    """What a run must show. The two scores are percent of the weights' sum, as in Keptn v1's total_score.
-
-    More than `max_flaky` tests that passed only when run again fail the verdict. `disturbing` are beginnings of the ids
-    of tests that break things on purpose. Without `prometheus`, its clock, gaps and restarts are not looked at.
-    """
+    """What a run must show."""
 
     __pydantic_config__ = STRICT
 
     schema: Literal["sluice.policy/v1"]
-    required_suites: tuple[Annotated[str, Field(pattern=NAME)], ...]
-    objectives: Annotated[tuple[Objective, ...], Field(alias="objective")]
-    pass_score: _Percent = 90.0
-    warn_score: _Percent = 75.0
-    max_flaky: Annotated[int, Field(ge=0)] = 3
-    disturbing: tuple[_Text, ...] = ()
-    baselines: Baselines = field(default=Baselines())
-    prometheus: Trust | None = None
+    required_suites: Annotated[
+        tuple[Annotated[str, Field(pattern=NAME)], ...],
+        told(
+            "suites of `tests/e2e/` that must be there, with at least one test passed and none failed, and that run"
+            " where nobody asks for others"
+        ),
+    ]
+    objectives: Annotated[
+        tuple[Objective, ...], Field(alias="objective"), told("lines of the verdict, below; at least one")
+    ]
+    pass_score: Annotated[_Percent, told("percent of the weights' sum from which the verdict is pass")] = 90.0
+    warn_score: Annotated[_Percent, told("percent of the weights' sum from which the verdict is warn")] = 75.0
+    max_flaky: Annotated[
+        int, Field(ge=0), told("more tests than this that passed only when run again fail the verdict")
+    ] = 3
+    disturbing: Annotated[tuple[_Text, ...], told("beginnings of the ids of tests that break things on purpose")] = ()
+    baselines: Annotated[Baselines, told("passed releases to compare with, below")] = field(default=Baselines())
+    prometheus: Annotated[Trust | None, told("from where on Prometheus is not believed, below")] = None
 
 
 def expand(query: str, *, window_seconds: float, namespace: str) -> str:
