@@ -1,4 +1,7 @@
-"""A session without an engine: real client objects, whose calls are read back, and answers that a test gives."""
+"""A session without an engine: real client objects, whose calls are read back, and answers that a test gives.
+
+Each query is held to the engine's schema (schema.py) before it is answered or looked at.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,6 +11,7 @@ import dagger
 import pytest
 from dagger.client._core import Context
 from dagger.client.base import Type
+from tests.unit.dagger.schema import refusals
 
 
 @dataclass(frozen=True)
@@ -20,7 +24,13 @@ class Call:
 
 def chain(of: Type) -> list[Call]:
     """What was called to get an object, from the root on; arguments that are objects are given as they are."""
+    taken(of._ctx)
     return [Call(field.name, field.args) for field in of._ctx.selections]
+
+
+def taken(context: Context) -> None:
+    """Fail where the engine would not take the query."""
+    assert not (refused := refusals(context)), refused
 
 
 def everything(of: Type) -> Iterator[Call]:
@@ -53,6 +63,7 @@ class FakeSession:
         session = self
 
         async def execute(context: Context, return_type: object = None) -> object:
+            taken(context)
             asked = [Call(field.name, field.args) for field in context.selections]
             session.asked.append(asked)
             answer = session.answers.get(asked[-1].name, "an-id")

@@ -1,4 +1,4 @@
-"""EngineBuilder: the same Dockerfile and context, built by the engine, delivered by digest."""
+"""EngineBuilder: the same Dockerfile and context, built by the engine, settled and delivered by digest."""
 
 import io
 import json
@@ -31,12 +31,21 @@ def add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
     tar.addfile(member, io.BytesIO(content))
 
 
-def exported(folder: Path) -> bytes:
+def layer(target: Path, at: int, **files: str) -> oci.Layer:
+    """A layer as a builder writes it: with the hour, and in the order that it met the files."""
+    with tarfile.open(target, "w") as tar:
+        for name, text in files.items():
+            member = tarfile.TarInfo(name)
+            member.size, member.mtime, member.uname = len(text), at, "builder"
+            tar.addfile(member, io.BytesIO(text.encode()))
+    return oci.layer_of(target)
+
+
+def exported(folder: Path, at: int = 1) -> bytes:
     """An image as the engine exports it: a tar of an OCI layout, and a file that would lead out of the folder."""
-    program = folder / "program"
-    program.write_text("true")
-    layer = oci.write_layer(folder / "layer.tar", {"/bin/program": program})
-    oci.write_layout(folder / "layout", oci.configuration([layer], []), [layer])
+    folder.mkdir()
+    base, own = layer(folder / "0.tar", at, lib="in one piece"), layer(folder / "1.tar", at, b="b", a="a")
+    oci.write_layout(folder / "layout", oci.configuration([base, own], ["/bin/program"]), [base, own])
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w") as tar:
         for file in sorted((folder / "layout").rglob("*")):
@@ -47,10 +56,12 @@ def exported(folder: Path) -> bytes:
 
 
 def archive(folder: Path) -> Path:
-    """A `docker save` archive of a base image."""
+    """A `docker save` archive of a base image of two layers."""
     target = folder / "base.tar"
     with tarfile.open(target, "w") as tar:
-        add(tar, "manifest.json", json.dumps([{"Config": "c.json", "Layers": []}]).encode())
+        for name in ("one", "two"):
+            add(tar, f"{name}.tar", layer(folder / "layer", 7, **{name: name}).path.read_bytes())
+        add(tar, "manifest.json", json.dumps([{"Config": "c.json", "Layers": ["one.tar", "two.tar"]}]).encode())
         add(tar, "c.json", json.dumps({"config": {"Env": ["PATH=/bin", 'NOTE=a "$b"'], "WorkingDir": "/x"}}).encode())
     return target
 
@@ -61,7 +72,6 @@ class Rig:
         self.context = folder / "context"
         self.context.mkdir()
         (self.context / "Dockerfile").write_text(DOCKERFILE)
-        (folder / "export").mkdir()
         self.image = exported(folder / "export")
         self.bases: dict[str, Path] = {}
         self.flattened: list[Path] = []
@@ -101,10 +111,47 @@ def rig(tmp_path: Path, session: FakeSession, monkeypatch: pytest.MonkeyPatch) -
 
 async def test_the_context_is_built_as_it_is_staged_and_known_by_digest(rig: Rig) -> None:
     image = await rig.build({"PYTHON_IMAGE": "python@sha256:1"})
-    layout = rig.folder / "export" / "layout"
+    layout = rig.target / "backend"
     assert image == Image("backend", "here/backend", oci.layout_digest(layout), oci.layout_size(layout))
     assert rig.call("directory") == {"path": str(rig.context)}
     assert rig.call("dockerBuild") == {"buildArgs": [{"name": "PYTHON_IMAGE", "value": "python@sha256:1"}]}
+
+
+async def test_an_image_is_the_same_on_any_day(rig: Rig) -> None:
+    first = await rig.build()
+    rig.image = exported(rig.folder / "later", at=1_000_000)
+    assert await rig.build() == first
+
+
+async def test_the_hour_and_the_order_of_the_build_are_not_in_it(rig: Rig) -> None:
+    await rig.build()
+    for file in oci.layout_layers(rig.target / "backend"):
+        with tarfile.open(file) as tar:
+            assert [(one.mtime, one.uname) for one in tar] == [(0, "")] * len(tar.getnames())
+            assert tar.getnames() == sorted(tar.getnames())
+
+
+async def test_the_layers_of_a_base_are_its_own_and_not_the_piece_that_it_was_built_from(rig: Rig) -> None:
+    rig.bases = {BASE: archive(rig.folder)}
+    await rig.build({"PYTHON_IMAGE": BASE})
+    found = []
+    for file in oci.layout_layers(rig.target / "backend"):
+        with tarfile.open(file) as tar:
+            found.append(tar.getnames())
+    assert found == [["one"], ["two"], ["a", "b"]]
+    with tarfile.open(oci.layout_layers(rig.target / "backend")[0]) as tar:
+        assert [one.mtime for one in tar] == [7], "components' images share them: they stay as they are"
+
+
+async def test_an_image_says_how_it_is_run_as_under_docker(rig: Rig) -> None:
+    await rig.build()
+    assert rig.call("withLabel") == {"name": "dev.sluice.owner", "value": "sluice"}
+    blobs = rig.target / "backend" / "blobs" / "sha256"
+    digest = oci.layout_digest(rig.target / "backend").removeprefix("sha256:")
+    manifest = json.loads((blobs / digest).read_bytes())
+    config = json.loads((blobs / manifest["config"]["digest"].removeprefix("sha256:")).read_bytes())
+    assert config["config"]["Entrypoint"] == ["/bin/program"]
+    assert set(config) == {"architecture", "os", "config", "rootfs"}, "and nothing of its making"
 
 
 async def test_layers_travel_uncompressed(rig: Rig) -> None:

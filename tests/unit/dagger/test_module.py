@@ -19,7 +19,13 @@ __all__ = ["session"]
 
 pytestmark = pytest.mark.anyio
 ROOT = Path(__file__).parents[3]
-FUNCTIONS = {"build", "test", "e2e", "gate"}
+CHECKS = {"lint", "types", "unit", "contract", "charts", "rules"}
+ON_TARGETS = {"deploy", "promote", "rollback", "status", "history"}
+FUNCTIONS = {"build", "test", "cluster", "e2e", "gate", "release", "promotions", *CHECKS, *ON_TARGETS}
+# What asks the hour's state of something is never answered from the engine's cache.
+UNCACHED = {"e2e", "release", "promotions", *ON_TARGETS}
+# Only these say which revision they speak of: for them a commit that changes no file is another source.
+WITH_HISTORY = {"e2e", "release", *ON_TARGETS}
 
 
 def module(offline: dagger.Directory | None = None) -> Any:
@@ -28,9 +34,9 @@ def module(offline: dagger.Directory | None = None) -> Any:
     return main(offline=offline)
 
 
-def functions() -> dict[str, Any]:
+def functions(of: str = "Sluice") -> dict[str, Any]:
     main: Any = Sluice
-    return dict(main.__dagger_module__.get_object("Sluice").functions)
+    return dict(main.__dagger_module__.get_object(of).functions)
 
 
 def constructor() -> Any:
@@ -46,7 +52,8 @@ def source(client: dagger.Client) -> dagger.Directory:
 def test_the_module_has_these_functions_and_each_teaches() -> None:
     found = functions()
     assert {name for name in found if name} == FUNCTIONS
-    for name, function in [*found.items(), ("", constructor())]:
+    assert set(functions("Cluster")) == {"service", "kubeconfig"}
+    for name, function in [*found.items(), *functions("Cluster").items(), ("", constructor())]:
         assert function.doc or not name
         assert not name or len(function.doc) > 40, name
         for parameter in function.parameters.values():
@@ -55,7 +62,7 @@ def test_the_module_has_these_functions_and_each_teaches() -> None:
 
 
 def test_no_argument_is_called_cloud_which_is_a_flag_of_dagger_itself() -> None:
-    for name, function in [*functions().items(), ("", constructor())]:
+    for name, function in [*functions().items(), *functions("Cluster").items(), ("", constructor())]:
         names = {parameter.name for parameter in function.parameters.values()}
         assert "cloud" not in names, f"{name}: a function with that argument cannot be called"
 
@@ -65,8 +72,7 @@ def test_the_source_is_the_tree_around_the_module_without_what_no_command_reads(
         parameter = functions()[name].parameters["source"]
         assert str(parameter.default_path) == "/"
         assert set(LEFT_OUT) <= set(parameter.ignore)
-        # Only a run tells which revision it measured; a commit that changes no file must not build again.
-        assert (".git" in parameter.ignore) is (name != "e2e"), name
+        assert (".git" in parameter.ignore) is (name not in WITH_HISTORY), name
 
 
 def test_the_offline_folder_is_an_argument_and_no_function() -> None:
@@ -75,8 +81,34 @@ def test_the_offline_folder_is_an_argument_and_no_function() -> None:
     assert set(constructor().parameters) == {"offline"}
 
 
-def test_a_run_is_never_answered_from_the_cache() -> None:
-    assert functions()["e2e"].cache_policy == "never"
+def test_what_tells_of_the_hour_is_never_answered_from_the_cache() -> None:
+    found = {**functions(), "kubeconfig": functions("Cluster")["kubeconfig"]}
+    assert {name for name, function in found.items() if function.cache_policy == "never"} == {*UNCACHED, "kubeconfig"}
+
+
+def test_secrets_are_secrets() -> None:
+    for name, function in functions().items():
+        for parameter in function.parameters.values():
+            if parameter.name in ("kubeconfig", "key", "password", "registries"):
+                assert "Secret" in str(parameter.resolved_type), f"{name} {parameter.name}"
+
+
+def test_dagger_check_runs_what_the_session_tests_runs() -> None:
+    assert {name for name, function in functions().items() if function.check} == CHECKS
+    noxfile = (ROOT / "noxfile.py").read_text()
+    (parts,) = re.findall(r"for part in \(([a-z, ]+)\):", noxfile)
+    assert set(parts.split(", ")) == CHECKS
+    for name in CHECKS:  # a check is called without arguments
+        assert all(one.is_optional or one.default_path for one in functions()[name].parameters.values()), name
+
+
+@pytest.mark.parametrize("name", sorted(CHECKS))
+async def test_a_check_runs_its_session_and_returns_what_that_printed(session: FakeSession, name: str) -> None:
+    session.answers["stdout"] = "fine"
+    assert await getattr(module(), name)(source(session.client)) == "fine"
+    run = [call for call in session.asked[-1] if call.name == "withExec"][-1]
+    assert run.args["args"] == ["python", "-m", "nox", "-s", name]
+    assert "expect" not in run.args, "a failing check fails the call"
 
 
 async def test_build_runs_the_images_step_in_a_nested_session(session: FakeSession) -> None:
@@ -157,10 +189,13 @@ def test_the_package_names_the_main_object() -> None:
 
 def test_loading_the_module_needs_nothing_but_the_client() -> None:
     folder = ROOT / "ci" / "src" / "sluice"
-    files = [folder / "entrypoints" / "dagger_module.py"]
-    names = ("line", "toolbox", "cluster_host", "presence")
-    files += [folder / "adapters" / "dagger_engine" / f"{name}.py" for name in names]
-    allowed = {"dagger", "sluice.adapters.dagger_engine", *(f"sluice.adapters.dagger_engine.{name}" for name in names)}
+    ours = {"sluice.adapters.dagger_engine": folder / "adapters" / "dagger_engine" / "__init__.py"}
+    names = ("line", "toolbox", "cluster_host", "kind_cluster", "promotion", "presence")
+    for name in names:
+        ours[f"sluice.adapters.dagger_engine.{name}"] = folder / "adapters" / "dagger_engine" / f"{name}.py"
+    for name in ("dagger_module", "dagger_cluster"):
+        ours[f"sluice.entrypoints.{name}"] = folder / "entrypoints" / f"{name}.py"
+    files, allowed = ours.values(), {"dagger", *ours}
     for file in files:
         imported = set(re.findall(r"^(?:from|import) (\S+)", file.read_text(), re.MULTILINE))
         imported = {name for name in imported if name.split(".")[0] not in sys.stdlib_module_names}

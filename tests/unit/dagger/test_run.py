@@ -163,9 +163,14 @@ async def test_the_offline_folder_holds_the_newest_of_each_component(
         obtained(cache, "loki", key)
         os.utime(cache / "loki" / key / "component.json", (number, number))
     (cache / "loki" / "tmp-1" / "artifact").mkdir(parents=True)
+    for number, key in enumerate(("one", "other")):
+        obtained(cache, "wheels-services", key)
+        os.utime(cache / "wheels-services" / key / "component.json", (number, number))
+    also = [cache / "wheels-services" / key / "artifact" for key in ("one", "other")]
     target = tmp_path / "offline"
     (target / "left").mkdir(parents=True)
-    assert await lay_out(target, toolbox=toolbox, wheels=wheels, supply=cache) == target
+    (target / "base.tar").touch()  # laid out before
+    assert await lay_out(target, toolbox=toolbox, wheels=wheels, supply=cache, also=also) == target
     files = {str(path.relative_to(target)) for path in target.rglob("*") if path.is_file()}
     assert files == {
         "base.tar",
@@ -173,6 +178,8 @@ async def test_the_offline_folder_holds_the_newest_of_each_component(
         "go/bin/go",
         *(f"supply/toolbox/k1/{name}" for name in ("component.json", "artifact/image.tar")),
         *(f"supply/loki/new/{name}" for name in ("component.json", "artifact/image.tar")),
+        *(f"supply/wheels-services/{key}/component.json" for key in ("one", "other")),
+        *(f"supply/wheels-services/{key}/artifact/image.tar" for key in ("one", "other")),
     }
     assert (target / "base.tar").stat().st_ino == (Path(toolbox.path) / "image.tar").stat().st_ino, "linked, not copied"
 

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[3]
 VERSION = str(json.loads((ROOT / "dagger.json").read_text())["engineVersion"]).removeprefix("v")
 PROGRAM = """#!/bin/sh
 if [ "$1" = version ]; then echo "dagger v{version} (image://registry/engine:v{version}) linux/amd64"; exit; fi
-echo "ran {name}"
+echo "ran {name}, module ${{DAGGER_MODULE:-here}}"
 for word in "$@"; do echo "<$word>"; done
 """
 
@@ -49,9 +49,12 @@ class Rig:
                 if found.name != name and not link.is_symlink():
                     link.symlink_to(found)
 
-    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
         environment = {
-            **os.environ,
+            **{
+                name: value for name, value in os.environ.items() if name not in ("SLUICE_RUN_OFFLINE", "DAGGER_MODULE")
+            },
+            **more,
             "PATH": os.pathsep.join([str(self.bin), *self.rest]),
             "SLUICE_DAGGER_RELEASES": f"file://{self.releases}",
         }
@@ -107,6 +110,20 @@ def test_cloud_becomes_target_e2e_is_spelled_as_dagger_does_and_the_rest_stays(
     on_path: Rig, given: list[str], passed: list[str]
 ) -> None:
     assert on_path.words(*given) == passed
+
+
+def test_for_an_engine_without_a_registry_the_other_sdk_loads_the_module(on_path: Rig) -> None:
+    done = on_path.run("call", "test", "call", SLUICE_RUN_OFFLINE=".sluice/offline")
+    assert f"module {on_path.root}/ci" in done.stdout
+    words = [line[1:-1] for line in done.stdout.splitlines() if line.startswith("<")]
+    assert words == ["call", "--offline=.sluice/offline", "test", "call"]
+    assert "<functions>" in on_path.run("functions", SLUICE_RUN_OFFLINE="x").stdout
+    chosen = on_path.run("functions", SLUICE_RUN_OFFLINE="x", DAGGER_MODULE="./mine")
+    assert "module ./mine" in chosen.stdout, "what the user chose stays"
+
+
+def test_with_a_registry_the_module_is_that_of_the_folder(on_path: Rig) -> None:
+    assert "module here" in on_path.run("functions").stdout
 
 
 def test_the_program_on_path_is_taken_when_it_is_of_the_pinned_version(on_path: Rig) -> None:

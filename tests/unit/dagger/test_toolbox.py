@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import dagger
-import pytest
 from tests.unit.dagger.session import FakeSession, calls, chain, everything, session, variables
 
 from sluice.adapters.dagger_engine import cluster_host, toolbox
@@ -100,10 +99,3 @@ def test_a_bound_toolbox_says_the_services_name_everywhere(session: FakeSession)
     assert given["DOCKER_HOST"] == f"tcp://{binding['alias']}:2375"
     assert given["SLUICE_CLUSTER_API_NAMES"] == binding["alias"], "the API server's certificate must hold it"
     assert given["SLUICE_CLUSTER_API_ADDRESS"] == "0.0.0.0"
-
-
-def test_an_engine_runs_all_of_this() -> None:
-    pytest.skip(
-        "needs a Dagger engine: ./dagger call e2e export --path evidence  (Docker running, or "
-        "_EXPERIMENTAL_DAGGER_RUNNER_HOST naming an engine)"
-    )

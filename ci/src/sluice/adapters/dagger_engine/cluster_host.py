@@ -5,13 +5,16 @@ import dagger
 from sluice.adapters.dagger_engine.toolbox import ROOT, machine, with_go
 
 HOST = "docker"  # the service's name for who is bound to it, and among the names of the API server's certificate
+REGISTRY_PORT = 5001  # of the registry that a run leaves its images in
 _PORT = 2375
 _CAPPED_RUNC = "/usr/local/bin/capped-runc"
 _CAPPED_RUNC_SOURCE = "ci/src/sluice/supply/gosrc/capped-runc"
 
 # Mounts that a node makes must travel, so the root is shared first. Under cgroup v2 processes may not stay in a
 # group whose controllers are handed on: they move aside. The bounding set is computed, never assumed
-# (capabilities(7), proc_pid_status(5)): where it is short, runc goes through capped-runc.
+# (capabilities(7), proc_pid_status(5)): where it is short, runc goes through capped-runc. Containers that an ended
+# session left in the volume would be started again and be taken for this one's: a daemon that nobody can reach yet
+# removes them, and what their volumes hold that have no name.
 _START = f"""
 mount --make-rshared /
 groups=/sys/fs/cgroup
@@ -27,6 +30,19 @@ bounding=$(sed -n 's/^CapBnd:[[:space:]]*//p' /proc/self/status)
 set -- --host unix:///var/run/docker.sock --host tcp://0.0.0.0:{_PORT} --tls=false
 if [ "$((0x$bounding))" -ne "$(((1 << (last + 1)) - 1))" ]; then
     set -- "$@" --add-runtime capped={_CAPPED_RUNC} --default-runtime capped
+fi
+if [ -n "$(ls -A /var/lib/docker/containers 2> /dev/null)" ]; then
+    dockerd --host unix:///run/leftovers.sock --pidfile /run/leftovers.pid > /run/leftovers.log 2>&1 &
+    daemon=$! tries=0
+    until docker --host unix:///run/leftovers.sock version > /dev/null 2>&1; do
+        tries=$((tries + 1))
+        [ $tries -lt 120 ] || {{ cat /run/leftovers.log >&2; exit 2; }}
+        sleep 0.5
+    done
+    found=$(docker --host unix:///run/leftovers.sock ps --all --quiet)
+    [ -z "$found" ] || docker --host unix:///run/leftovers.sock rm --force --volumes $found
+    kill $daemon
+    wait $daemon || :
 fi
 exec dockerd "$@"
 """
@@ -76,4 +92,5 @@ def bound(container: dagger.Container, engine: dagger.Service) -> dagger.Contain
         .with_env_variable("DOCKER_HOST", f"tcp://{HOST}:{_PORT}")
         .with_env_variable("SLUICE_CLUSTER_API_ADDRESS", "0.0.0.0")
         .with_env_variable("SLUICE_CLUSTER_API_NAMES", HOST)
+        .with_env_variable("SLUICE_CLUSTER_REGISTRY_PORT", str(REGISTRY_PORT))
     )

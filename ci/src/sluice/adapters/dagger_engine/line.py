@@ -1,12 +1,11 @@
 """What is run in the toolbox for each of the module's functions; nox -s e2e -- --runtime dagger runs the same."""
 
-import time
 from collections.abc import Sequence
 
 import dagger
 
 from sluice.adapters.dagger_engine.cluster_host import WAIT, bound, docker_engine
-from sluice.adapters.dagger_engine.toolbox import ROOT, toolbox
+from sluice.adapters.dagger_engine.toolbox import ROOT, asked_now, toolbox
 
 EXIT_STATUS = "exit-status"
 _EVIDENCE = "/evidence"
@@ -39,11 +38,12 @@ def images(
 
 
 def checked(
-    client: dagger.Client, source: dagger.Directory, *, supply: str = "auto", offline: dagger.Directory | None = None
-) -> dagger.Container:
-    """Return a toolbox in which everything that needs no cluster has passed."""
+    client: dagger.Client, source: dagger.Directory, session: str = "tests", *, supply: str = "auto",
+    offline: dagger.Directory | None = None,
+) -> dagger.Container:  # fmt: skip
+    """Return a toolbox in which a session of the noxfile has passed; `tests` is all that needs no cluster."""
     box = toolbox(client, source, offline).with_env_variable("SLUICE_SUPPLY_MODE", supply)
-    return box.with_exec(["python", "-m", "nox", "-s", "tests"])
+    return box.with_exec(["python", "-m", "nox", "-s", session])
 
 
 def evidence(
@@ -57,9 +57,7 @@ def evidence(
     box = bound(toolbox(client, source, offline), docker_engine(client, source, offline))
     box = box.with_directory(f"{ROOT}/.sluice/baselines", baselines) if baselines else box
     words = [word for suite in suites for word in ("--suite", suite)]
-    # A run is a measurement: it must not be answered from the engine's cache.
-    box = box.with_env_variable("SLUICE_CALLED_AT", str(time.time_ns()))
-    return box.with_exec(
+    return asked_now(box).with_exec(  # a run is a measurement
         ["sh", "-uc", _E2E, "e2e", "--supply", supply, *words],
         experimental_privileged_nesting=True, insecure_root_capabilities=True,
     ).directory(_EVIDENCE)  # fmt: skip

@@ -3,38 +3,50 @@
 base.tar    the component `toolbox`
 wheels/     what requirements/sluice.txt locks
 go/         this host's Go toolchain
-supply/     the newest of each component that was obtained, so that a run inside builds nothing again
+supply/     the newest of each component that was obtained, so that a run inside builds nothing again; and the wheels
+            of every lock of the services
 """
 
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import anyio
 
 from sluice.adapters.process import run
 from sluice.domain import Component
+from sluice.errors import HostError
 from sluice.supply import artifact
 
 _SECONDS = 60
+_BASE = "base.tar"
 
 
-async def lay_out(target: Path, *, toolbox: Component, wheels: Path, supply: Path) -> Path:
+async def lay_out(target: Path, *, toolbox: Component, wheels: Path, supply: Path, also: Sequence[Path] = ()) -> Path:
     """Fill `target` and return it; files are linked where the file system can, since they are many gigabytes.
 
-    `wheels` is the wheelhouse of requirements/sluice.txt, `supply` the cache's folder of components.
+    `wheels` is the wheelhouse of requirements/sluice.txt, `supply` the cache's folder of components; `also` are
+    artifacts in there that are taken whether they are the newest of their name or not. Raises HostError for a folder
+    that holds something else: it would be removed.
     """
+    if target.exists() and not (target / _BASE).is_file() and not (target.is_dir() and not any(target.iterdir())):
+        raise HostError(
+            f"{target} is not what was laid out for an engine before",
+            seen="something else, which would be removed", expected=f"nothing there, or a folder with {_BASE}",
+            next_command="./nox -s supply -- --offline .sluice/offline",
+        )  # fmt: skip
     go = await _go_root()
 
     def fill() -> None:
         shutil.rmtree(target, ignore_errors=True)
         target.mkdir(parents=True)
-        _link(str(artifact.archive(toolbox)), str(target / "base.tar"))
+        _link(str(artifact.archive(toolbox)), str(target / _BASE))
         _tree(wheels, target / "wheels")
         _tree(go, target / "go")
-        for component in sorted(path for path in supply.iterdir() if path.is_dir()):
-            if newest := _newest(component):
-                _tree(newest, target / "supply" / component.name / newest.name)
+        newest = [_newest(component) for component in sorted(path for path in supply.iterdir() if path.is_dir())]
+        for whole in dict.fromkeys([*filter(None, newest), *(one.parent for one in also)]):
+            _tree(whole, target / "supply" / whole.parent.name / whole.name)
 
     await anyio.to_thread.run_sync(fill)
     return target

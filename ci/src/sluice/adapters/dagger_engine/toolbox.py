@@ -1,5 +1,7 @@
 """The toolbox: a container with the source and what ./nox sets up, in which Sluice's own commands run."""
 
+import time
+
 import dagger
 
 from sluice.adapters.dagger_engine.presence import INSIDE
@@ -67,6 +69,11 @@ def toolbox(
     }.items():
         container = container.with_env_variable(name, value, expand=name == "PATH")
     return _with_caches(container, client, offline)
+
+
+def asked_now(container: dagger.Container) -> dagger.Container:
+    """Return the container with the hour in it: what it runs next is not answered from the engine's cache."""
+    return container.with_env_variable("SLUICE_CALLED_AT", str(time.time_ns()))
 
 
 def _with_caches(
