@@ -41,6 +41,12 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
+@pytest.fixture(autouse=True)
+def by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    """These tests run in CI too."""
+    monkeypatch.delenv("CI", raising=False)
+
+
 def test_a_line_begins_and_ends_each_piece_of_work(clock: Clock) -> None:
     screen, out = console()
     lines = Lines(screen)
@@ -118,6 +124,13 @@ def test_a_dumb_terminal_gets_lines() -> None:
         assert isinstance(shown, Lines)
         shown.begin("x")
     assert out.getvalue() == "▶ x\n"
+
+
+def test_a_terminal_in_ci_gets_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CI", "true")
+    screen, _ = console(terminal=True)
+    with shown_progress(screen) as shown:
+        assert isinstance(shown, Lines)
 
 
 @pytest.mark.parametrize("environment", [{}, {"NO_COLOR": "1"}, {"NO_COLOR": "1", "FORCE_COLOR": "1"}])

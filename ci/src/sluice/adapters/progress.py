@@ -1,5 +1,6 @@
 """What the user sees while things run: bars on a terminal, lines everywhere else (CI, a file, a pipe)."""
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -105,8 +106,10 @@ class _Clock(ProgressColumn):
 @contextmanager
 def shown_progress(console: Console) -> Iterator[Bars | Lines]:
     """Give the right kind of progress for where the output goes."""
-    # FORCE_COLOR makes a terminal of anything, but a file or a pipe does not take a bar back.
-    if not console.is_terminal or console.is_dumb_terminal or not console.file.isatty():
+    # FORCE_COLOR makes a terminal of anything, but a file or a pipe does not take a bar back. Some runners of CI have a
+    # terminal and keep what it shows as a log: their CI says so.
+    drawn = console.is_terminal and not console.is_dumb_terminal and console.file.isatty()
+    if not drawn or os.environ.get("CI"):
         yield Lines(console)
         return
     bars = Bars(console)
