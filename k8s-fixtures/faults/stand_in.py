@@ -18,6 +18,7 @@ import os
 import shutil
 import sys
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections import Counter
@@ -42,6 +43,8 @@ STATE: dict[str, Any] = {
 } | json.loads(os.environ.get("STATE", "{}"))
 
 events: Counter[str] = Counter({"SUCCESS": 0})
+SLOW = (0.25, 0.5, 1.0)  # seconds, the bounds of the histogram of what POST /slow took
+slow: Counter[float] = Counter()
 
 
 def state() -> dict[str, Any]:
@@ -82,6 +85,12 @@ def metrics() -> str:
     lines += [f"kubelet_volume_stats_available_bytes{claim} {usage.free}"]
     if state()["consumer"]:
         lines += [f'events_consumed_total{{type="drill",outcome="{outcome}"}} {n}' for outcome, n in events.items()]
+    if slow:
+        series = 'http_request_duration_seconds_{}{{method="POST",route="/slow"{}}} {}'
+        for bound in SLOW:
+            within = sum(n for took, n in slow.items() if took <= bound)
+            lines.append(series.format("bucket", f',le="{bound}"', within))
+        lines += [series.format("bucket", ',le="+Inf"', slow.total()), series.format("count", "", slow.total())]
     return "\n".join(lines) + "\n"
 
 
@@ -127,11 +136,16 @@ class Http(BaseHTTPRequestHandler):
             elif self.path == "/state":
                 change(json.loads(content))
                 self.answer(200, json.dumps(state()))
+            elif self.path == "/slow":
+                seconds = float(json.loads(content)["seconds"])
+                time.sleep(seconds)
+                slow[seconds] += 1
+                self.answer(200, "{}")
             elif self.path == "/publish":
                 self.answer(200, json.dumps(publish(**json.loads(content))))
             else:
                 self.answer(404, "")
-        except (ValueError, TypeError, OSError) as error:
+        except (ValueError, TypeError, LookupError, OSError) as error:
             self.answer(400, f"{type(error).__name__}: {error}")
 
     def answer(self, status: int, body: str) -> None:

@@ -23,6 +23,7 @@ STAND_INS: tuple[tuple[str, str, int, dict[str, Any]], ...] = (
     ("drill-unready", "", 1, {}),
     ("drill-hidden", "", 1, {}),
     ("drill-full", "", 1, {}),
+    ("drill-slow", "", 1, {}),
     ("drill-crashing", "", 2, {}),
     ("drill-hungry", "", 2, {}),
     ("drill-bare", SIDECAR, 1, {}),
@@ -171,7 +172,7 @@ def first_round(stage: Stage) -> tuple[Drill, ...]:
             faults.object_of(drills, "node.yaml", "drill-node-1"),
             {"node": "drill-node-1"},
         ),
-        Drill("ServiceLatencyHigh", "warning", "slow answers", faults.delays(stage.backend), {"service": "backend"}),
+        Drill("ServiceLatencyHigh", "warning", "slow answers", faults.delays(of["drill-slow"]), service("drill-slow")),
         Drill("PodCrashLooping", "warning", "a container that ends", crashing, service("drill-crashing")),
         Drill("ContainerOomKilled", "warning", "out of memory", hungry, service("drill-hungry"), waits=False),
         Drill(

@@ -77,12 +77,11 @@ def errors(backend: Backend) -> Fault:
     return repeated(lambda: backend.provoke_error(f"{PROVOKED}-drill"), every=1.5, most=MOST_ERRORS)
 
 
-def delays(backend: Backend) -> Fault:
-    """The backend takes its time."""
+def delays(stand_in: StandIn) -> Fault:
+    """A service takes its time. One without objectives: where a budget burns, that pages, the ticket waits."""
 
     async def wait() -> None:
-        answer = await backend.request("POST", "/faults/delay", params={"seconds": "0.9"})
-        assert answer.status_code == 200, f"{answer.status_code} {answer.text}"
+        await stand_in.ask("/slow", {"seconds": 0.9})
 
     return repeated(wait, every=0.1, side_by_side=2)
 
