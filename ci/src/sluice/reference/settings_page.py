@@ -16,6 +16,7 @@ OTHERS: Mapping[str, str] = {
     "SLUICE_DAGGER_RELEASES": "where `./dagger` fetches Dagger's command line from, such as a mirror",
     "PYTHON": "the Python 3.11 that `./nox` makes its environment of",
     "NO_COLOR": "any value: no colours",
+    "CI": "any value: lines in place of bars on a terminal too",
     "COLUMNS": "how wide tables are where the output is no terminal; without it 160",
     "XDG_CACHE_HOME": "its folder `sluice` is the cache, where `[run] cache` names none",
 }
