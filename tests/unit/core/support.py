@@ -35,6 +35,16 @@ def container_json(
     }
 
 
+class Clock:
+    """A clock that a test moves."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
 class FakeEngine(Engine):
     """An engine whose containers are JSON files in a folder, so that a fake `kind` can make and remove them too."""
 

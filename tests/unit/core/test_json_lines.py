@@ -4,19 +4,10 @@ from pathlib import Path
 
 import pytest
 from tests.unit.core.json_events import events
+from tests.unit.core.support import Clock
 
 from sluice.adapters import json_lines
 from sluice.adapters.json_lines import JsonLines
-
-
-class Clock:
-    """A clock that a test moves."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def monotonic(self) -> float:
-        return self.now
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import re
 
 import pytest
 from rich.console import Console
+from tests.unit.core.support import Clock
 
 from sluice.adapters import progress
 from sluice.adapters.progress import Bars, Lines, shown_progress
@@ -22,16 +23,6 @@ def console(
 ) -> tuple[Console, io.StringIO]:
     out = Screen() if terminal else io.StringIO()
     return Console(file=out, width=width, _environ={"TERM": "xterm", **(environment or {})}), out
-
-
-class Clock:
-    """A clock that a test moves."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def monotonic(self) -> float:
-        return self.now
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """`sluice.lock.json` of a project: which files are Sluice's, as they were copied, and of which revision."""
 
-import hashlib
 import json
 import os
 import shutil
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from sluice.errors import ProjectError
 from sluice.files import write_atomically
+from sluice.supply.cache import digest_of
 
 FILE = "sluice.lock.json"
 SCHEMA = "sluice.adopted/v1"
@@ -54,7 +54,7 @@ def fingerprint(path: Path) -> str:
     if path.is_symlink():
         return f"link:{path.readlink()}"
     if path.is_file():
-        return f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
+        return digest_of(path)
     return "folder" if path.exists() else ""
 
 

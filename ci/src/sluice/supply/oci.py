@@ -13,7 +13,7 @@ import tarfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, Any
 
 _PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -111,9 +111,22 @@ def layout_digest(folder: Path) -> str:
 
 def layout_layers(folder: Path) -> list[Path]:
     """Return the files of a layout's layers, lowest first."""
-    blobs = folder / "blobs" / "sha256"
-    manifest = json.loads((blobs / layout_digest(folder).removeprefix("sha256:")).read_bytes())
-    return [blobs / str(layer["digest"]).removeprefix("sha256:") for layer in manifest["layers"]]
+    return [_blob(folder, str(layer["digest"])) for layer in _layout_manifest(folder)["layers"]]
+
+
+def layout_configuration(folder: Path) -> dict[str, Any]:
+    """Return the configuration of the image that a layout holds (image-spec v1.1, manifest.md and config.md)."""
+    found: dict[str, Any] = json.loads(_blob(folder, _layout_manifest(folder)["config"]["digest"]).read_bytes())
+    return found
+
+
+def _layout_manifest(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(_blob(folder, layout_digest(folder)).read_bytes())
+    return found
+
+
+def _blob(folder: Path, digest: str) -> Path:
+    return folder / "blobs" / "sha256" / digest.removeprefix("sha256:")
 
 
 def layout_size(folder: Path) -> int:

@@ -3,12 +3,10 @@
 What comes out is settled as under the runtime docker: of one revision both give the same digests.
 """
 
-import json
 import shutil
 import tarfile
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 import anyio
 import dagger
@@ -90,7 +88,7 @@ class EngineBuilder:
         shutil.rmtree(built, ignore_errors=True)
         _unpack(archive, built)
         archive.unlink()
-        config = _configuration(built)
+        config = oci.layout_configuration(built)
         own = list(zip(oci.layout_layers(built), config["rootfs"]["diff_ids"], strict=True))[1 if base else 0 :]
         settled = [
             self._layers.find(diff_id, kept=False) or self._layers.settle(blob, diff_id, kept=False)
@@ -141,14 +139,6 @@ def into_folder(target: Path) -> Deliver:
         return Image(name, repository, oci.layout_digest(layout), oci.layout_size(layout))
 
     return deliver
-
-
-def _configuration(layout: Path) -> dict[str, Any]:
-    """The image configuration in a layout (image-spec v1.1, manifest.md and config.md)."""
-    blobs = layout / "blobs" / "sha256"
-    manifest = json.loads((blobs / oci.layout_digest(layout).removeprefix("sha256:")).read_bytes())
-    found: dict[str, Any] = json.loads((blobs / str(manifest["config"]["digest"]).removeprefix("sha256:")).read_bytes())
-    return found
 
 
 def _unpack(archive: Path, layout: Path) -> None:
