@@ -1,6 +1,7 @@
 """What recipes ask of Go, pip, apt and debootstrap; the programs themselves are not run."""
 
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -69,11 +70,24 @@ async def test_a_program_is_built_without_c_paths_or_the_hosts_settings(
     env = options["env"]
     assert env["CGO_ENABLED"] == "0"
     assert (env["GOOS"], env["GOARCH"], env["GOWORK"]) == ("linux", "amd64", "off")
-    assert set(env["GOFLAGS"].split()) == {"-mod=readonly", "-modcacherw", "-trimpath", "-buildvcs=false"}
+    flags = {"-mod=readonly", "-modcacherw", "-trimpath", "-buildvcs=false", "-gcflags=all=-dwarf=false"}
+    assert set(env["GOFLAGS"].split()) == flags
+    assert env["GOGC"] == "off"
     assert env["GOCACHE"].startswith(str(tmp_path / "cache"))
     assert env["GOMODCACHE"].startswith(str(tmp_path / "cache"))
     assert sorted(path.name for path in into.iterdir()) == ["loki"]
     assert not (into.parent / "module").exists()
+
+
+def test_a_compiler_gets_its_share_of_the_hosts_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def limit(gib: int, cores: int) -> str:
+        monkeypatch.setattr(os, "sysconf", {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": gib << 18}.get)
+        monkeypatch.setattr(os, "cpu_count", lambda: cores)
+        return go.environment(tmp_path)["GOMEMLIMIT"]
+
+    assert limit(24, 2) == "3072MiB"
+    assert limit(64, 16) == "1024MiB"
+    assert limit(8, 8) == "512MiB"
 
 
 async def test_kubernetes_is_stamped_as_its_own_build_does(
