@@ -135,6 +135,18 @@ def linked(name: str, target: str, kind: bytes = tarfile.SYMTYPE) -> bytes:
     return out.getvalue()
 
 
+async def test_charts_are_laid_out_with_their_links_in_place_of_what_was_there(tmp_path: Path) -> None:
+    files = {"helm/lib/profiles/small.yaml": b"small", "helm/backend/Chart.yaml": b"name: backend"}
+    content = archive(files, links={"helm/backend/profiles": "../lib/profiles"})
+    left = tmp_path / "fetched" / "content" / "helm" / "left.yaml"
+    left.parent.mkdir(parents=True)
+    left.write_text("of a run that was killed")
+    fetched = await fetch(artifact(content), tmp_path)
+    assert (fetched.content / "helm" / "backend" / "profiles" / "small.yaml").read_bytes() == b"small"
+    assert (fetched.content / "helm" / "backend" / "profiles").is_symlink()
+    assert not left.exists()
+
+
 @pytest.mark.parametrize(
     "content",
     [
@@ -143,13 +155,30 @@ def linked(name: str, target: str, kind: bytes = tarfile.SYMTYPE) -> bytes:
         archive({"/outside": b"x"}),
         archive(links={"helm/x": "/etc/passwd"}),
         archive(links={"helm/x": "../../../outside"}),
+        archive(links={"helm/x": "y/../../outside"}),
+        archive(links={"helm/x": "..", "helm/x/outside": "Chart.yaml"}),
+        archive(links={"helm/x": "y", "helm/./x": "z"}),
         linked("helm/x", "../outside", tarfile.LNKTYPE),
         linked("helm/x", "", tarfile.CHRTYPE),
         b"no tar",
         b"",
         CONTENT[:700],
     ],
-    ids=["up", "up from below", "absolute", "link", "link up", "hard link", "device", "no tar", "empty", "cut"],
+    ids=[
+        "up",
+        "up from below",
+        "absolute",
+        "link",
+        "link up",
+        "link down and up",
+        "below a link",
+        "twice",
+        "hard link",
+        "device",
+        "no tar",
+        "empty",
+        "cut",
+    ],
 )
 async def test_charts_that_would_leave_their_folder_are_refused(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(EvidenceError, match=r"content\.tar cannot be unpacked") as caught:

@@ -10,7 +10,7 @@ import pytest
 from tests.unit.core.support import FakeProgress
 
 from sluice import local_target
-from sluice.domain import Cluster, Source
+from sluice.domain import Cluster, Fixture, Source
 from sluice.local_target import LocalTarget
 from sluice.run import Run
 from sluice.settings import Settings
@@ -24,6 +24,7 @@ class FakeInstaller:
 
     def __init__(self) -> None:
         self.secrets: dict[str, tuple[str, str, str]] = {}
+        self.waited_for: list[str] = []
         self.manifests = self
 
     async def ensure_secret(self, name: str, namespace: str, values: Mapping[str, str], *, kind: str) -> None:
@@ -31,7 +32,8 @@ class FakeInstaller:
         self.secrets[namespace] = (name, kind, values[".dockerconfigjson"])
 
     async def rolled_out(self, namespace: str) -> None:
-        """At once."""
+        """At once, and note it."""
+        self.waited_for.append(namespace)
 
 
 class Made:
@@ -39,12 +41,13 @@ class Made:
 
     def __init__(self, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.home, self.created, self.there, self.installer = home, True, True, FakeInstaller()
+        self.fixtures: tuple[Fixture, ...] = ()
 
         async def nothing(*_: object, **__: object) -> None:
             pass
 
         async def source() -> Source:
-            return Source(str(home), "", dirty=False, digest="", services=())
+            return Source(str(home), "", dirty=False, digest="", services=(), fixtures=self.fixtures)
 
         async def create(_: object) -> Cluster:
             (home / "target").mkdir(parents=True, exist_ok=True)
@@ -61,7 +64,7 @@ class Made:
         async def removes(*_: object) -> Any:
             return SimpleNamespace(delete=removed, remove=removed)
 
-        for name, instead in (("prepare", nothing), ("install_secrets", nothing)):
+        for name, instead in (("prepare", nothing), ("install_secrets", nothing), ("install_fixture", nothing)):
             monkeypatch.setattr(local_target, name, instead)
         for name, method in (("_create", create), ("_installer", installer), ("registry", removes)):
             monkeypatch.setattr(LocalTarget, name, method)
@@ -69,6 +72,7 @@ class Made:
             resolve_source=source,
             cluster_parts=nothing,
             definitions=nothing,
+            component_images=nothing,
             provider=removes,
             supply=SimpleNamespace(get=nothing),
         )
@@ -86,6 +90,14 @@ async def test_it_can_pull_in_every_namespace_and_its_kubeconfig_is_nobody_elses
     kubeconfig = made.home / "target" / "kubeconfig"
     assert kubeconfig.read_text() == "kubeconfig"
     assert stat.S_IMODE(kubeconfig.stat().st_mode) == 0o600
+
+
+async def test_what_a_deploy_expects_is_waited_for_and_nothing_else(made: Made) -> None:
+    await made.target.up()
+    assert made.installer.waited_for == [], "services that need nothing leave a namespace empty"
+    made.fixtures = (Fixture("postgresql"),)
+    await made.target.up()
+    assert made.installer.waited_for == ["default"]
 
 
 @pytest.mark.parametrize("created", [True, False])
