@@ -23,6 +23,7 @@ from sluice.errors import SluiceError
 ROOT = Path(__file__).resolve().parents[2]
 OUT = ROOT / ".sluice" / "gate-mutants"
 PAGE = ROOT / "docs" / "gate-mutants.md"
+KEPT = PAGE.with_suffix(".jsonl")
 # One set for all, so that no mutant is told where to look: what users, operators and other services see of a release.
 SUITES = ("api", "services", "events", "websocket", "metrics", "logs")
 MUTANTS = (*in_services.MUTANTS, *in_telemetry.MUTANTS, *in_charts.MUTANTS)
@@ -55,7 +56,8 @@ def main() -> int:
     page = render(found, MUTANTS)
     if asked.write:
         PAGE.write_text(page, encoding="utf-8")
-    print(page if not asked.write else f"{PAGE.relative_to(ROOT)} is written")
+        results.write(KEPT, found)
+    print(page if not asked.write else f"{PAGE.relative_to(ROOT)} and {KEPT.name} are written")
     return status or (0 if all(one.judged.outcome in _GOOD_OUTCOMES for one in found) else 1)
 
 
@@ -68,6 +70,7 @@ def run(bench: Bench, asked: argparse.Namespace) -> None:
         bench.begin_anew()
     tasks = plan(mutants, fine, asked.seed)
     if asked.resume:
+        bench.go_on_from(KEPT, tasks)
         earlier = results.read(bench.file)
         tasks = [task for task in tasks if task.change.name not in results.done(earlier)]
     bench.work(tasks)
@@ -92,9 +95,15 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--shard", default="", metavar="N/M", help="only the Nth of M parts of the mutants")
     parser.add_argument("--healthy", type=int, default=10, metavar="N", help="so many healthy releases (default 10)")
     parser.add_argument("--seed", type=int, default=6, help="of the order (default 6)")
-    parser.add_argument("--resume", action="store_true", help="go on: what has a verdict is not run again")
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on: what has a verdict, also a committed one, is not run again",
+    )
     parser.add_argument("--suite", action="append", metavar="NAME", help=f"judge by these (default {' '.join(SUITES)})")
-    parser.add_argument("--write", action="store_true", help="write docs/gate-mutants.md (runs nothing by itself)")
+    parser.add_argument(
+        "--write", action="store_true", help="write docs/gate-mutants.md, .jsonl (runs nothing by itself)"
+    )
     parser.add_argument("--cluster", default="sluice-bench", help="a cluster of this name (default sluice-bench)")
     parser.add_argument("--port", type=int, default=0, help="of its registry (default 5001 for sluice, else 5011)")
     parser.add_argument("--out", type=Path, default=OUT, help="for results (default .sluice/gate-mutants)")

@@ -44,6 +44,13 @@ def append(path: Path, result: Result) -> None:
         file.write(json.dumps(asdict(result), ensure_ascii=False).encode() + b"\n")
 
 
+def write(path: Path, results: Iterable[Result]) -> None:
+    """Write a file of these results and no others."""
+    path.unlink(missing_ok=True)
+    for one in results:
+        append(path, one)
+
+
 def read(path: Path) -> list[Result]:
     """Return the results of a file, the newest of each name, in the order in which the names came; [] without a file.
 

@@ -2,6 +2,7 @@
 
 import subprocess
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,20 @@ def test_a_healthy_release_that_passed_is_known_to_the_next_and_a_mutant_is_not(
     assert results.read(bench.file) == []
     bench.work([Task(GOOD, "healthy")])
     assert line.passed[-1] == []
+
+
+def test_on_another_machine_it_goes_on_from_what_was_committed(bench: Bench, tmp_path: Path) -> None:
+    healthy = [Task(Change(name, ""), "healthy") for name in ("h0", "h1", "h2", "h3")]
+    tasks = [*healthy, Task(MUTANT, "mutant")]
+    bench.work([*healthy[2:], Task(MUTANT, "mutant")])
+    kept = tmp_path / "kept.jsonl"
+    failed = replace(results.read(bench.file)[0], name="h0", judged=Judged("failed", "too slow"))
+    results.write(kept, [*results.read(bench.file), failed])
+    bench.go_on_from(kept, tasks)
+    assert sorted(outcomes(bench)) == ["h2", "h3", "slow"], "it has results of its own"
+    other = replace(bench, out=tmp_path / "other")
+    other.go_on_from(kept, tasks)
+    assert outcomes(other) == {"h3": "passed", "slow": "caught", "h0": "failed"}
 
 
 def test_after_the_good_release_nothing_is_put_back(bench: Bench, line: StandIn) -> None:
