@@ -15,7 +15,19 @@ from sluice.promotion.needs import Secret, needs_of
 from sluice.promotion.targets import load_targets
 
 from .policy import workloads
-from .rendering import CHARTS, NAMESPACES, REPOSITORY, Helm, Manifest, documents, images_of, merged, of_kind, run
+from .rendering import (
+    CHARTS,
+    CLOUDS,
+    NAMESPACES,
+    REPOSITORY,
+    Helm,
+    Manifest,
+    documents,
+    images_of,
+    merged,
+    of_kind,
+    run,
+)
 from .schemas import Schemas
 
 TARGETS = load_targets(REPOSITORY)
@@ -58,6 +70,15 @@ def test_every_manifest_of_a_target_is_valid(
 ) -> None:
     mistakes = [mistake for found in rendered[name].values() for each in found for mistake in schemas.mistakes(each)]
     assert mistakes == []
+
+
+@pytest.mark.parametrize("cloud", CLOUDS)
+def test_a_clouds_values_render_with_what_kind_has_in_their_place(helm: Helm, schemas: Schemas, cloud: str) -> None:
+    """As the suite `promotion` deploys them: that takes minutes to say what is said here in a second."""
+    for chart in CHARTS:
+        file = f"{chart if chart in NAMESPACES else 'services'}.yaml"
+        found = helm.manifests(chart, cloud, "--values", str(REPOSITORY / "tests" / "promotion" / "values" / file))
+        assert [mistake for each in found for mistake in schemas.mistakes(each)] == [], chart
 
 
 @pytest.mark.parametrize("name", TARGETS)

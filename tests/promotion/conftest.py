@@ -30,15 +30,26 @@ def anyio_backend() -> str:
 
 @pytest.fixture(scope="session")
 def base() -> Path:
-    """The run that passed."""
-    run = Path(os.environ.get("SLUICE_PROMOTION_RUN") or ROOT / ".sluice" / "latest").resolve()
-    try:
-        proven(run)
-    except SluiceError as error:
-        pytest.fail(f"the suite promotes what a run proved: ./nox -s e2e\n{error}", pytrace=False)
+    """The run that passed: the one named, else the newest that a release can be made of."""
+    named = os.environ.get("SLUICE_PROMOTION_RUN")
+    runs = [Path(named).resolve()] if named else sorted((ROOT / ".sluice" / "runs").glob("*/"), reverse=True)
+    reasons = {run.name: why_not_proven(run) for run in runs}
+    run = next((run for run in runs if not reasons[run.name]), None)
+    if run is None:
+        told = "\n".join(reasons.values()) or "there is no run"
+        pytest.fail(f"the suite promotes what a run proved: ./nox -s e2e\n{told}", pytrace=False)
     if not (TARGET / "kubeconfig").exists():
         pytest.fail("there is no local target: ./nox -s promotion makes it", pytrace=False)
     return run
+
+
+def why_not_proven(run: Path) -> str:
+    """Why no release can be made of a run, or nothing where one can."""
+    try:
+        proven(run)
+    except SluiceError as error:
+        return str(error)
+    return ""
 
 
 @pytest.fixture(scope="session")
