@@ -213,6 +213,30 @@ def history(session: nox.Session) -> None:
 
 
 @nox.session
+def readiness(session: nox.Session) -> None:
+    """What a target lacks for production, as a score and a page: `-- --target X [--offline]`."""
+    sluice(session, "readiness")
+
+
+@nox.session
+def delivery(session: nox.Session) -> None:
+    """DORA's delivery figures of the targets: `-- [--target X] [--metrics FILE]`."""
+    sluice(session, "delivery")
+
+
+@nox.session
+def slo_report(session: nox.Session) -> None:
+    """A month of the objectives and their budgets, as a page: `-- --target X [--month 2026-11]`."""
+    sluice(session, "slo-report")
+
+
+@nox.session
+def incident(session: nox.Session) -> None:
+    """A post-incident timeline, drafted: `-- --from T --to T --target X`, or `-- --run DIR`."""
+    sluice(session, "incident")
+
+
+@nox.session
 def target(session: nox.Session) -> None:
     """A second cluster that stands for a cloud's: `-- up`, `-- down`."""
     sluice(session, "target")

@@ -16,6 +16,7 @@ from sluice.promotion.checks import Known, reasons_against
 from sluice.promotion.ledger import Entry, unfinished, verified
 from sluice.promotion.model import Target
 from sluice.promotion.plan import Plan
+from sluice.promotion.readiness_file import last_ready
 from sluice.promotion.release import REPOSITORY
 from sluice.reaching import reach
 from sluice.release_tools import Place, ReleaseTools, release_tools, releases_place
@@ -141,6 +142,8 @@ class Deployer:
             ledgers=ledgers,
             unread=unread,
             only_way_out=_only_way_out(entries, release.digest),
+            first=verified(entries) is None,
+            ready=last_ready(self._home, target.name),
         )
         return reasons_against(target, release.release, release.verdict, known)
 

@@ -12,6 +12,7 @@ from sluice.promotion.model import Target
 from sluice.reaching import reach
 from sluice.release_tools import release_tools
 from sluice.run import Run
+from sluice.steps.fetch_release import Fetched
 from sluice.steps.verify_target import images_against
 from sluice.target_tools import TargetTools
 
@@ -54,14 +55,28 @@ async def status_of(box: Toolbox, home: Path, run: Run, target: Target) -> Statu
         try:
             release = await there.fetch(there.place, now.release)
             verdict = f"{release.verdict.level}, {release.verdict.score:g}"
-            services = [one.name for one in release.release.services]
-            drift = images_against(release.release.everything, services, await there.running())
-            drift += await there.edited(release)
+            drift = await drift_of(there, release)
         except* SluiceError as group:
-            drift += [f"its release cannot be checked: {in_a_line(error)}" for error in leaves(group)]
+            drift += unchecked(group)
         return Status(
             target.name, now.release_id, now.at, now.who, verdict, await _budgets(there), tuple(drift), under_way
         )
+
+
+async def drift_of(there: TargetTools, release: Fetched) -> list[str]:
+    """Return what runs otherwise than a release has it, or was edited. Raises ClusterError where nobody can tell."""
+    services = [one.name for one in release.release.services]
+    drift = images_against(release.release.everything, services, await there.running())
+    try:
+        drift += await there.edited(release)
+    except* SluiceError as group:
+        drift += unchecked(group)
+    return drift
+
+
+def unchecked(group: BaseExceptionGroup[SluiceError]) -> list[str]:
+    """Return why a release cannot be compared with what runs, a line each."""
+    return [f"its release cannot be checked: {in_a_line(error)}" for error in leaves(group)]
 
 
 async def _budgets(there: TargetTools) -> dict[str, float]:

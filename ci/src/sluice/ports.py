@@ -91,6 +91,26 @@ class Sidecar:
     error: str = ""
 
 
+@dataclass(frozen=True)
+class HeldAlert:
+    """An alert that an Alertmanager holds now: since when, and whether it is active or suppressed."""
+
+    started: float
+    labels: Mapping[str, str]
+    state: str
+
+
+@dataclass(frozen=True)
+class Silence:
+    """A silence of an Alertmanager: times since the epoch in seconds; `matches` is what it silences, as written."""
+
+    started: float
+    ends: float
+    who: str
+    comment: str
+    matches: str
+
+
 class ImageBuilder(Protocol):
     """Knows how to turn a staged context with a Dockerfile into an image in a registry."""
 
@@ -124,6 +144,18 @@ class Logs(Protocol):
 
     async def range(self, query: str, *, start: float, end: float, step: float) -> tuple[Series, ...]:
         """A metric query over logs over a window. Raises EvidenceError when it is refused."""
+        ...
+
+
+class Alerting(Protocol):
+    """Knows how to ask an Alertmanager; both methods raise EvidenceError when it refuses."""
+
+    async def alerts(self) -> tuple[HeldAlert, ...]:
+        """The alerts that it holds, suppressed ones too."""
+        ...
+
+    async def silences(self) -> tuple[Silence, ...]:
+        """The silences that it knows, those that are over included while it keeps them."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""The JSON Schemas of what a run leaves, made of the dataclasses; docs/schemas/ holds them for other programs.
+"""The JSON Schemas of what commands leave, made of the dataclasses; docs/schemas/ holds them for other programs.
 
 Its number is that of the value's own `schema` field: a change that an older reader would misread makes a new one.
 """
@@ -13,9 +13,11 @@ from pydantic_core import core_schema
 
 from sluice.domain import EVIDENCE_SCHEMA, VERDICT_SCHEMA, Evidence, Verdict
 from sluice.generated import write_files
+from sluice.readiness.model import SCHEMA as READINESS_SCHEMA
+from sluice.readiness.model import Readiness
 
 FOLDER = Path("docs/schemas")
-_KINDS: dict[str, type] = {EVIDENCE_SCHEMA: Evidence, VERDICT_SCHEMA: Verdict}
+_KINDS: dict[str, type] = {EVIDENCE_SCHEMA: Evidence, VERDICT_SCHEMA: Verdict, READINESS_SCHEMA: Readiness}
 
 
 class _WithTexts(GenerateJsonSchema):

@@ -248,6 +248,11 @@ class TargetTools:
         """The target's Prometheus."""
         return PrometheusMetrics(ServiceProxy(self._client, self.target.cluster.monitoring, "prometheus", 9090))
 
+    @property
+    def client(self) -> httpx.AsyncClient:
+        """The target's API server."""
+        return self._client
+
     async def smoke(self, release: Fetched) -> SuiteResults:
         """The smoke tests of the suites that the target names."""
         settings, spaces = self._box.settings, self.target.cluster

@@ -90,6 +90,17 @@ async def test_lines_come_back_in_order_with_what_the_parser_extracts(client: ht
     assert await loki.lines(f'{{service="{service}"}}', start=now - 60, end=now - 5) == ()
 
 
+async def test_it_tells_its_labels_and_its_configuration(client: httpx.AsyncClient, service: str) -> None:
+    await push(client, service, "INFO", [(time.time(), "a line")])
+    loki = LokiLogs(client)
+    assert {"service", "level"} <= await loki.labels()
+    config = await loki.config()
+    assert config["limits_config"]["max_entries_limit_per_query"] == 10
+    assert config["common"]["replication_factor"] == 1
+    assert config["compactor"]["retention_enabled"] is False, "a default, which nobody wrote"
+    assert "retention_period" in config["limits_config"]
+
+
 async def test_more_lines_than_loki_gives_at_once_are_all_read(client: httpx.AsyncClient, service: str) -> None:
     now = time.time()
     lines = [(now - 50 + number // 2, f"line {number}") for number in range(35)]  # two lines each second

@@ -43,6 +43,8 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         program("prometheus"),
         f"--config.file={folder / 'prometheus.yaml'}",
         f"--storage.tsdb.path={folder / 'data'}",
+        "--storage.tsdb.retention.time=7d",
+        "--storage.tsdb.retention.size=2GB",
         f"--web.listen-address=127.0.0.1:{port}",
     ]
     url = f"http://127.0.0.1:{port}"
@@ -69,6 +71,10 @@ async def test_what_it_scraped_is_counted(prometheus: PrometheusMetrics) -> None
     points = (await prometheus.range("vector(7)", start=now - 10, end=now, step=2.5))[0].points
     assert [value for _, value in points] == [7.0] * 5
     assert points[0][0] == pytest.approx(now - 10, abs=0.01)
+
+
+async def test_it_tells_how_long_it_keeps(prometheus: PrometheusMetrics) -> None:
+    assert await prometheus.retention() == "1w or 2GiB"
 
 
 async def test_nan_and_infinity_are_floats_and_no_series_is_none(prometheus: PrometheusMetrics) -> None:

@@ -1,4 +1,7 @@
-"""What a runbook says to run in the first five minutes runs: its queries, and its kubectl commands, which only read."""
+"""What a runbook says to run in the first five minutes runs: its queries, and its kubectl commands, which only read.
+
+So does what the operators' pages show: quick starts, runbooks of docs/, troubleshooting.
+"""
 
 import os
 import shlex
@@ -12,6 +15,7 @@ import anyio
 import pytest
 from tests.e2e.kube import Kube
 from tests.e2e.support import eventually
+from tests.rules.guides import GUIDES, reading
 from tests.rules.runbooks import Block, filled, refused, runnable
 
 from sluice.adapters.loki.client import LokiLogs
@@ -115,6 +119,12 @@ async def test_a_runbooks_first_five_minutes_can_be_run(operator: Operator, path
     found = runnable(path.read_text(encoding="utf-8"))
     assert found, f"{path.name} has nothing to run"
     for block in found:
+        await operator.run(block)
+
+
+@pytest.mark.parametrize("path", GUIDES, ids=lambda path: path.stem)
+async def test_what_only_reads_on_an_operators_page_can_be_run(operator: Operator, path: Path) -> None:
+    for block in reading(path):
         await operator.run(block)
 
 

@@ -17,7 +17,8 @@ from sluice.adopting import begin, templates
 from sluice.adopting.parts import COPIED, LEFT_OUT, files_of, parts
 from sluice.adopting.project import check_name
 from sluice.adopting.record import FILE, read_record
-from sluice.adopting.release import FEWER, LISTS, SUITES, WITHOUT
+from sluice.adopting.release import FEWER, LISTS, SUITES, WHOLE, WITHOUT
+from sluice.budgets.stages import load_budget_policy
 from sluice.errors import ProjectError
 from sluice.policy import load_overrides, load_policy, load_quarantine
 from sluice.promotion.approvals import load_approvals
@@ -31,7 +32,7 @@ ROOT = Path(__file__).parents[3]
 # With a hyphen, and late in the alphabet: imports are sorted, and a package cannot be called so.
 SERVICE, MODULE = "zoo-desk", "zoo_desk"
 GENERATED = {f"helm/monitoring/rules/slo-{SERVICE}.yaml", f"helm/monitoring/rules/tests/slo-{SERVICE}.test.yaml"}
-CUT = {"release/policy.toml", *(f"release/{name}" for name in LISTS)}
+CUT = {"release/policy.toml", *(f"release/{name}" for name in (*LISTS, *WHOLE))}
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +112,7 @@ def test_the_pipeline_takes_the_project(project: Path) -> None:
         assert list((project / "tests" / "e2e" / suite).glob("test_*.py")), f"the policy asks for {suite}"
     assert load_overrides(project / "release" / "overrides.toml", policy.objectives, now=0) == ()
     assert load_quarantine(project / "release" / "quarantine.toml", now=0) == ()
+    assert load_budget_policy(project, policy).stages, "its gate's objective is that of the last stage too"
     targets = load_targets(project)
     assert set(targets) == {"local"}
     assert load_approvals(project / "release" / "approvals.toml", targets, now=0) == ()
@@ -159,7 +161,7 @@ def test_the_services_own_tests_pass(project: Path) -> None:
 def small(root: Path, more: dict[str, str] | None = None) -> Path:
     """A tree that is small enough to make projects of all day."""
     files = {"nox": "run", "docs/a.md": "a", "docs/b.md": "b", "bench/own.py": "own", "release/policy.toml": ""}
-    files |= {f"release/{name}": "" for name in LISTS}
+    files |= {f"release/{name}": "" for name in (*LISTS, *WHOLE)}
     write(root, {**files, **(more or {})})
     return root
 

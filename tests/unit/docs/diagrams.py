@@ -7,6 +7,7 @@ from typing import NamedTuple
 _ARROW = re.compile(r"\s*(?:<-->|-->|--\s+(?P<label>.+?)\s+-->)\s*")
 _NODE = re.compile(r"(?P<id>\[\*\]|[\w-]+)(?P<shape>[\[({].*[\])}])?")
 _NAMED = re.compile(r'state "(?P<name>[^"]+)" as (?P<id>\w+)')
+_SUBGRAPH = re.compile(r"\s*subgraph [\w-]+ \[(?P<title>[^\[\]]+)\]")
 _STEP = re.compile(r"(?<![\w-])[\w-]+\[(?P<label>[^\[\]()]+)\]")  # a rectangle; other shapes are other things
 
 
@@ -32,6 +33,21 @@ def edges(diagram: str) -> list[Edge]:
             # Mermaid's lexer ends the id of a state at a hyphen: such a diagram is not drawn at all.
             assert not states or not any("-" in one for pair in pairs for one in pair), f"no state: {line}"
             found += [Edge(names.get(a, a), arrow["label"] or "", names.get(b, b)) for a, b in pairs]
+    return found
+
+
+def members(diagram: str) -> dict[str, str]:
+    """The nodes that stand in a subgraph, each with its title."""
+    found: dict[str, str] = {}
+    title = ""
+    for line in diagram.splitlines()[1:]:
+        if opened := _SUBGRAPH.fullmatch(line):
+            title = opened["title"]
+        elif line.strip() == "end":
+            title = ""
+        elif title and line.strip():
+            assert not _ARROW.search(line), f"an arrow among the nodes of {title}: {line}"
+            found |= dict.fromkeys(_nodes(line), title)
     return found
 
 

@@ -14,7 +14,8 @@ USERS_OWN |= {"targets/staging.toml", "ci/.env"}
 _PATH = re.compile(r"[\w.@$<>{},*/…-]+/[\w.@$<>{},*/…-]*")
 _HOST = re.compile(r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]*[a-z0-9])?", re.IGNORECASE)
 _SEPARATORS = {"&&", "||", "|", ";"}
-_PROGRAMS = (("./nox",), ("nox",), ("./dagger",), ("python", "-m", "sluice"), ("python3", "-m", "sluice"))
+Programs = tuple[tuple[str, ...], ...]
+OURS: Programs = (("./nox",), ("nox",), ("./dagger",), ("python", "-m", "sluice"), ("python3", "-m", "sluice"))
 
 
 def broken_links(page: Page, anchors: dict[str, set[str]]) -> list[str]:
@@ -61,35 +62,36 @@ def _expanded(pattern: str) -> Iterator[str]:
     yield from ("".join(one) for one in product(*choices))
 
 
-def commands(page: Page) -> Iterator[tuple[Code, list[str]]]:
-    """The commands of ours that a page shows in its blocks and names within sentences, as words."""
+def commands(page: Page, programs: Programs = OURS) -> Iterator[tuple[Code, list[str]]]:
+    """The commands, of ours or of others, that a page shows in its blocks and names within sentences, as words."""
     for block in page.blocks:
         joined = block.text.replace("\\\n", " ")
         for number, line in enumerate(joined.splitlines()):
-            yield from ((Code(block.line + number, "block", line), one) for one in _of_line(line))
+            yield from ((Code(block.line + number, "block", line), one) for one in _of_line(line, programs))
     for span in page.spans:
-        yield from ((Code(span.line, "span", span.text), one) for one in _of_line(span.text))
+        yield from ((Code(span.line, "span", span.text), one) for one in _of_line(span.text, programs))
 
 
-def _of_line(line: str) -> Iterator[list[str]]:
+def _of_line(line: str, programs: Programs) -> Iterator[list[str]]:
     line = re.sub(r"^\s*(\$ |(- )?run: *)", "", line)
-    if not re.search(r"(^|[\s;&|(])(\./nox|nox|\./dagger|python3? -m sluice)(\s|$)", line):
+    if not any(re.search(rf"(^|[\s;&|(]){re.escape(' '.join(one))}(\s|$)", line) for one in programs):
         return
     try:
         words = shlex.split(line, comments=True)
     except ValueError:
         words = line.split()
     part: list[str] = []
-    for word in [*words, ";"]:
+    # A shell ends a command at a `;` wherever it stands.
+    for word in [*(each for one in words for each in re.split(r"(;)$", one) if each), ";"]:
         if word in _SEPARATORS:
-            yield from _ours(part)
+            yield from _among(part, programs)
             part = []
         else:
             part.append(word)
 
 
-def _ours(words: list[str]) -> Iterator[list[str]]:
-    """The words without what belongs to the shell, where the program is one of ours."""
+def _among(words: list[str], programs: Programs) -> Iterator[list[str]]:
+    """The words without what belongs to the shell, where the program is one of these."""
     kept: list[str] = []
     skip = False
     for word in words:
@@ -100,5 +102,5 @@ def _ours(words: list[str]) -> Iterator[list[str]]:
         elif not re.match(r"\d?>>?[&/.\w]", word) and (kept or not re.match(r"[A-Z_]+=", word)):
             kept.append(word.strip("[]"))
     kept = [word for word in kept if word not in ("…", "...", "")]
-    if any(tuple(kept[: len(program)]) == program for program in _PROGRAMS):
+    if any(tuple(kept[: len(program)]) == program for program in programs):
         yield kept

@@ -15,7 +15,9 @@ from sluice.domain import Monitoring, dump
 from sluice.steps.evaluate_gate import evaluate_gate
 
 ROOT = Path(__file__).parents[3]
-EVIDENCE_FILE, VERDICT_FILE = (schemas.FOLDER / f"{name}-v1.schema.json" for name in ("evidence", "verdict"))
+EVIDENCE_FILE, VERDICT_FILE, READINESS_FILE = (
+    schemas.FOLDER / f"{name}-v1.schema.json" for name in ("evidence", "verdict", "readiness")
+)
 
 
 def stored(place: Path) -> dict[str, Any]:
@@ -25,7 +27,7 @@ def stored(place: Path) -> dict[str, Any]:
 
 def test_the_stored_schemas_are_those_of_the_dataclasses() -> None:
     made = schemas.files()
-    assert set(made) == {EVIDENCE_FILE, VERDICT_FILE}
+    assert set(made) == {EVIDENCE_FILE, VERDICT_FILE, READINESS_FILE}
     for place, text in made.items():
         assert (ROOT / place).read_text(encoding="utf-8") == text, "./nox -s schemas writes them anew"
 
@@ -50,7 +52,7 @@ def test_what_is_no_verdict_is_refused(key: str, value: object) -> None:
 
 
 def test_only_what_changed_is_written(tmp_path: Path) -> None:
-    assert schemas.write(tmp_path) == [EVIDENCE_FILE, VERDICT_FILE]
+    assert schemas.write(tmp_path) == [EVIDENCE_FILE, READINESS_FILE, VERDICT_FILE]
     assert schemas.write(tmp_path) == []
     (tmp_path / VERDICT_FILE).write_text("{}", encoding="utf-8")
     assert schemas.write(tmp_path) == [VERDICT_FILE]

@@ -1,10 +1,11 @@
-"""What the query APIs of Prometheus and Loki share: the envelope, its numbers, and how a refusal is told."""
+"""What the APIs of Prometheus, Loki and Alertmanager share: the envelope, its numbers, and how a refusal is told."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NoReturn, Protocol
 
 import httpx
+import yaml
 
 from sluice.domain import Series
 from sluice.errors import ClusterError, EvidenceError
@@ -23,17 +24,7 @@ async def ask(http: Http, path: str, params: Mapping[str, str], *, server: str, 
 
     Raises EvidenceError when there is no answer, or a refusal, or not what the API promises.
     """
-    try:
-        # By GET, because that is all a credential which may only read services/proxy is allowed.
-        response = await http.get(path, params=params)
-    except (httpx.HTTPError, ClusterError) as error:
-        seen = error.seen if isinstance(error, ClusterError) else f"{type(error).__name__}: {error}".rstrip(": ")
-        raise EvidenceError(
-            f"{server} did not answer {query}",
-            seen=seen,
-            expected="an answer",
-            next_command="./nox -s doctor",
-        ) from error
+    response = await _got(http, path, params, server=server, query=query)
     try:
         body = json.loads(response.content)
     except ValueError:
@@ -46,6 +37,48 @@ async def ask(http: Http, path: str, params: Mapping[str, str], *, server: str, 
         expected="status success with data",
         next_command=_again(response.request.url),
     )
+
+
+async def ask_json(http: Http, path: str, params: Mapping[str, str], *, server: str) -> Any:
+    """Get `path` of a server whose answers have no envelope, and return its JSON. Raises EvidenceError like `ask`."""
+    response = await _got(http, path, params, server=server, query=path)
+    return _read(response, json.loads, "JSON", server=server, path=path)
+
+
+async def ask_yaml(http: Http, path: str, *, server: str) -> dict[str, Any]:
+    """Get `path` and return the map that stands there as YAML. Raises EvidenceError as `ask` does."""
+    response = await _got(http, path, {}, server=server, query=path)
+    found = _read(response, yaml.safe_load, "YAML", server=server, path=path)
+    return found if isinstance(found, dict) else {}
+
+
+def _read(response: httpx.Response, parse: Callable[[str], Any], form: str, *, server: str, path: str) -> Any:
+    seen = f"{response.status_code}: {_message(response, None)}"
+    if response.is_success:
+        try:
+            return parse(response.text)
+        except (ValueError, yaml.YAMLError) as error:
+            seen = " ".join(str(error).split())[:300]
+    raise EvidenceError(
+        f"{server} refused {path}",
+        seen=seen,
+        expected=f"a success, in {form}",
+        next_command=_again(response.request.url),
+    )
+
+
+async def _got(http: Http, path: str, params: Mapping[str, str], *, server: str, query: str) -> httpx.Response:
+    try:
+        # By GET, because that is all a credential which may only read services/proxy is allowed.
+        return await http.get(path, params=params)
+    except (httpx.HTTPError, ClusterError) as error:
+        seen = error.seen if isinstance(error, ClusterError) else f"{type(error).__name__}: {error}".rstrip(": ")
+        raise EvidenceError(
+            f"{server} did not answer {query}",
+            seen=seen,
+            expected="an answer",
+            next_command="./nox -s doctor",
+        ) from error
 
 
 def _message(response: httpx.Response, body: object) -> str:

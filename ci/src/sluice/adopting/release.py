@@ -10,16 +10,19 @@ WITHOUT = ("event-delay", "outbox-empty")
 # Of one pod there is one of each, and not one of each of five services.
 FEWER = {"restarts": 1, "memory": 1, "series": 1}
 LISTS = ("approvals.toml", "overrides.toml", "quarantine.toml")
+WHOLE = ("error-budget.toml",)  # the owner's too, and good for a start as it is
 _NAMED = re.compile(r'^name = "([^"]+)"', re.MULTILINE)
 
 
 def write_release(root: Path, into: Path) -> None:
-    """Write release/policy.toml and the lists beside it, which begin empty."""
+    """Write release/policy.toml, the error budget's, and the lists beside them, which begin empty."""
     folder = into / "release"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "policy.toml").write_text(
         cut((root / "release" / "policy.toml").read_text(encoding="utf-8")), encoding="utf-8"
     )
+    for name in WHOLE:
+        (folder / name).write_bytes((root / "release" / name).read_bytes())
     for name in LISTS:
         (folder / name).write_text(emptied((root / "release" / name).read_text(encoding="utf-8")), encoding="utf-8")
 

@@ -34,6 +34,7 @@ from sluice.entrypoints.evidence_command import evidence
 from sluice.entrypoints.gate_command import gate
 from sluice.entrypoints.init_command import init
 from sluice.entrypoints.offline_folder import lay_out_offline
+from sluice.entrypoints.operations import OPERATIONS
 from sluice.entrypoints.outdated_command import outdated
 from sluice.entrypoints.reference_command import reference
 from sluice.entrypoints.release_command import release
@@ -226,6 +227,8 @@ app.command()(status)
 app.command()(history)
 app.command()(target)
 app.command()(init)
+for _name, _command in OPERATIONS.items():
+    app.command(_name)(_command)
 
 
 @app.command()

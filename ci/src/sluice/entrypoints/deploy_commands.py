@@ -74,7 +74,7 @@ def _finish(cloud: str, name: str, ask: Callable[[Deployer, Target], Awaitable[O
         targets = load_targets(root())
         to = chosen(targets, cloud, name)
         with progress() as shown_here:
-            run = Run(_home(settings), shown_here)
+            run = Run(home_of(settings), shown_here)
             outcome = await ask(Deployer(run, Toolbox(root(), settings, run, Options()), home(settings), targets), to)
         show(*plan_lines(outcome.plan, full=full))
         answer(target=to.name, plan=outcome.plan, against=outcome.against, end=outcome.end)
@@ -102,7 +102,7 @@ def status(cloud: Cloud = "", target: Named = "") -> None:
         worst = 0
         with progress() as shown_here:
             for to in asked:
-                run = Run(_home(settings), shown_here)
+                run = Run(home_of(settings), shown_here)
                 box = Toolbox(root(), settings, run, Options())
                 try:
                     found = await run.step(
@@ -127,7 +127,7 @@ def history(cloud: Cloud = "", target: Named = "") -> None:
     async def work() -> int:
         to = chosen(load_targets(root()), cloud, target)
         with progress() as shown_here:
-            run = Run(_home(settings), shown_here)
+            run = Run(home_of(settings), shown_here)
             entries = await history_of(Toolbox(root(), settings, run, Options()), home(settings), run, to)
         show(history_table(entries, to.name))
         answer(target=to.name, entries=entries)
@@ -155,6 +155,6 @@ def chosen(targets: dict[str, Target], cloud: str, name: str) -> Target:
     return target_of(targets, name or cloud)
 
 
-def _home(settings: Settings) -> Path:
+def home_of(settings: Settings) -> Path:
     """Beside the runs: what it leaves is what a promotion did, and no evidence for the gate."""
     return home(settings) / HOME

@@ -5,7 +5,7 @@ from sluice.entrypoints.console import answer, finish, root, say, show
 
 
 def schemas() -> None:
-    """Write the JSON Schemas of evidence.json and verdict.json anew, from what Sluice itself writes and reads."""
+    """Write the JSON Schemas of evidence, verdict and readiness anew, from what Sluice itself writes and reads."""
 
     async def work() -> int:
         changed = made.write(root())

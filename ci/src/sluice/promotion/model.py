@@ -190,6 +190,16 @@ class Canary:
 
 
 @dataclass(frozen=True)
+class Required:
+    """The score of production readiness that a target asks for before it takes another release."""
+
+    __pydantic_config__ = STRICT
+
+    score: Annotated[float, Field(ge=0, le=100), told("points of 100; docs/production-readiness.md says of what")]
+    days: Annotated[float, Field(gt=0, le=90), told("how old the score may be")] = 7.0
+
+
+@dataclass(frozen=True)
 class Target:
     """A cluster that releases are promoted to, with its registry; it is named after its file."""
 
@@ -229,6 +239,9 @@ class Target:
     storage: Annotated[
         Storage | None,
         told("the object store of the logs, below; without it the files of `[values]` have to name one"),
+    ] = None
+    readiness: Annotated[
+        Required | None, told("the score of `./nox -s readiness` that a deploy needs, below; without it none")
     ] = None
     values: Annotated[
         dict[Name, tuple[str, ...]],

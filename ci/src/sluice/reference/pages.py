@@ -8,6 +8,7 @@ from typer.core import TyperGroup
 
 from sluice.errors import ReferencePageError
 from sluice.generated import differences, write_files
+from sluice.readiness.catalog import PAGE
 from sluice.reference.catalog_page import components_page
 from sluice.reference.commands_pages import sessions_page, statuses_page
 from sluice.reference.dagger_page import dagger_page
@@ -15,6 +16,7 @@ from sluice.reference.markdown import COMMAND
 from sluice.reference.metrics_page import metrics_page
 from sluice.reference.observability_pages import alerts_page, dashboards_page
 from sluice.reference.promotion_pages import policy_page, targets_page
+from sluice.reference.readiness_page import readiness_page
 from sluice.reference.settings_page import settings_page
 
 FOLDER = Path("docs/reference")
@@ -39,7 +41,7 @@ def pages(root: Path, group: TyperGroup, objects: Mapping[str, Any]) -> dict[Pat
         "policy": policy_page(),
         "targets": targets_page(),
     }
-    return {FOLDER / f"{name}.md": text for name, text in made.items()}
+    return {FOLDER / f"{name}.md": text for name, text in made.items()} | {PAGE: readiness_page()}
 
 
 def write(root: Path, made: Mapping[Path, str]) -> list[Path]:

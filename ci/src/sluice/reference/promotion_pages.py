@@ -1,7 +1,8 @@
 """The pages of what people write for the gate and for promotions: the policy's keys, and the targets'."""
 
+from sluice.budgets.stages import Stage
 from sluice.policy.model import QUERIES, Baselines, Objective, Policy, Trust
-from sluice.promotion.model import Canary, ClusterAccess, Freeze, Registry, Storage, Target, Window
+from sluice.promotion.model import Canary, ClusterAccess, Freeze, Registry, Required, Storage, Target, Window
 from sluice.promotion.signing import Identity
 from sluice.promotion.targets import MAY_HAVE_OF_STORAGE, OF_STORAGE
 from sluice.reference.fields import keys, keys_table
@@ -14,6 +15,7 @@ _OF_TARGET = {
     "[[window]]": Window,
     "[[freeze]]": Freeze,
     "[canary]": Canary,
+    "[readiness]": Required,
 }
 
 
@@ -29,6 +31,7 @@ def policy_page() -> str:
         section("Queries of kinds that have no query language", table(("kind", "query"), queries)),
         section("[baselines]", _told(Baselines), keys_table(Baselines)),
         section("[prometheus]", _told(Trust), keys_table(Trust)),
+        section("[[stage]] of release/error-budget.toml", _told(Stage), keys_table(Stage)),
     )
 
 

@@ -8,10 +8,8 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import cast
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from sluice.dashboards import DashboardData
@@ -19,19 +17,12 @@ from sluice.domain import Evidence, Measurement, ObjectiveResult, Verdict
 from sluice.report import failed, plots, tables, words
 from sluice.report.dashboard import Board, board
 from sluice.report.marks import marks
+from sluice.report.templates import TEMPLATES, styles
 from sluice.report.timeline import timeline
 
 LARGEST_BYTES = 3_000_000
 
-_FOLDER = Path(__file__).parent
 _STYLES = ("page.css", "dashboard.css")
-_JINJA = Environment(
-    loader=FileSystemLoader(_FOLDER),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
 _HEADS = {"pass": ("✓", "Pass"), "warn": ("!", "Pass with warnings"), "fail": ("✗", "Fail")}
 
 
@@ -155,10 +146,8 @@ def _page(evidence: Evidence, verdict: Verdict, texts: Mapping[str, str], draw: 
         files=limits.files,
     )
     logs = failed.other_texts(evidence.tests, texts)
-    return _JINJA.get_template(
-        "page.html.j2"
-    ).render(
-        style=Markup("\n".join((_FOLDER / name).read_text(encoding="utf-8") for name in _STYLES)),  # our own files
+    return TEMPLATES.get_template("page.html.j2").render(
+        style=styles(*_STYLES),
         evidence=evidence,
         verdict=verdict,
         mark=mark,

@@ -5,7 +5,7 @@ with letters of one size. Colours come from the page's style sheet, by class.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from html import escape
@@ -104,11 +104,13 @@ def plot(
     span: tuple[float, float] | None = None,
     points: int = DRAWN_POINTS,
     each_test: bool = True,
+    clock: Callable[[float], str] = words.clock,
+    over: str = "time since the run began",
 ) -> Plot | None:
     """Draw series over time, the worst where they are many: the highest, or with `falling` the lowest.
 
     None where no point of them can be drawn; `remark` is for whoever does not see the limits; of a series at most
-    about `points` points are drawn.
+    about `points` points are drawn. `clock` tells a number of seconds since the marks' origin, `over` what it counts.
     """
     drawable = [one for one in series if any(map(_drawable, one.points))]
     if not drawable:
@@ -120,14 +122,14 @@ def plot(
     inside = marks.within(frame.start, frame.end)
     foot = _LANES + LANE * inside.lanes
     parts = [
-        *_axes(frame, ticks, unit, marks.origin, foot),
+        *_axes(frame, ticks, unit, marks.origin, foot, clock),
         *draw_failed(inside, frame, _TOP, _HEIGHT),
         *_lines(shown, frame, points),
         *_limits(limits, frame),
         *draw_lanes(inside, frame, _LANES, each_test=each_test),
     ]
     description = _description(shown, unit, remark, inside)
-    title = f"{name} in {unit} over time since the run began" if unit else f"{name} over time since the run began"
+    title = f"{name} in {unit} over {over}" if unit else f"{name} over {over}"
     svg = (
         f'<svg class="plot" width="100%" height="{foot + _AXIS}" role="img" '
         f'aria-labelledby="{ident}-t" aria-describedby="{ident}-d">'
@@ -186,7 +188,9 @@ def _frame(
     return Frame(start, end, ticks[0], ticks[-1]), ticks
 
 
-def _axes(frame: Frame, ticks: Sequence[float], unit: str, origin: float, foot: float) -> list[str]:
+def _axes(
+    frame: Frame, ticks: Sequence[float], unit: str, origin: float, foot: float, clock: Callable[[float], str]
+) -> list[str]:
     parts = []
     for tick in ticks:
         y = frame.y(tick)
@@ -196,7 +200,7 @@ def _axes(frame: Frame, ticks: Sequence[float], unit: str, origin: float, foot: 
         x = frame.x(at + origin)
         anchor = ' text-anchor="start"' if x < 4 else ' text-anchor="end"' if x > 96 else ""
         parts.append(f'<line class="grid" x1="{x:.2f}%" x2="{x:.2f}%" y1="{_TOP}" y2="{foot}"/>')
-        parts.append(f'<text class="tick at" x="{x:.2f}%" y="{foot + _AXIS - 3}"{anchor}>{words.clock(at)}</text>')
+        parts.append(f'<text class="tick at" x="{x:.2f}%" y="{foot + _AXIS - 3}"{anchor}>{escape(clock(at))}</text>')
     return parts
 
 

@@ -18,10 +18,12 @@ FEWEST_BAD = 5
 # already, so that a day's window need not read every sample of every pod's counters again.
 _COUNTED = ("5m", "30m", "1h")
 _SUMMED = ("2h", "6h", "1d", "3d")
-_TILE = "5m"
+TILE_SECONDS = 300
+_TILE = f"{TILE_SECONDS // 60}m"
 _TILES = {"6h": 72, "1d": 288, "3d": 864}
 # Windows are of minutes to days: where other rules are evaluated more often, these need not be.
-_INTERVAL = "30s"
+EVERY_SECONDS = 30
+_INTERVAL = f"{EVERY_SECONDS}s"
 
 Lines = Iterator[str]
 

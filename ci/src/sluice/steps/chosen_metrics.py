@@ -26,6 +26,7 @@ class Question:
 _SERVED = 'namespace="{namespace}",route!~"/healthz|/readyz|/metrics"'
 _QUANTILE = "histogram_quantile(0.95, sum by (service, le) (rate(%s[1m])))"
 _RESTARTS = "kube_pod_container_status_restarts_total or kube_pod_init_container_status_restarts_total"
+RESTARTS = f"sum by (namespace, pod, container) ({_RESTARTS})"
 _MEMORY = 'max by (namespace, pod, container) (container_memory_working_set_bytes{container!=""})'
 _LIMIT = 'max by (namespace, pod, container) (kube_pod_container_resource_limits{resource="memory"})'
 _REQUESTS = "sum by (service, method, route, status)"
@@ -33,7 +34,7 @@ _REQUESTS = "sum by (service, method, route, status)"
 QUESTIONS = (
     Question("requests failed (5xx)", "counter", f'{_REQUESTS} (http_requests_total{{{_SERVED},status=~"5.."}})'),
     Question("targets that answer", "gauge", "min by (namespace, job, pod) (up)"),
-    Question("containers started again", "counter", f"sum by (namespace, pod, container) ({_RESTARTS})"),
+    Question("containers started again", "counter", RESTARTS),
     Question("pods ready", "gauge", 'max by (namespace, pod) (kube_pod_status_ready{condition="true"})'),
     Question(
         "replicas available", "gauge", "max by (namespace, deployment) (kube_deployment_status_replicas_available)"

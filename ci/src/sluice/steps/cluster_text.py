@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sluice.ports import ClusterEvent, PodState, Sidecar
 from sluice.steps.bundle import moment
 
-_STOPPED = ("Killing", "Preempting", "TaintManagerEviction")  # they are no warnings
+STOPPED = ("Killing", "Preempting", "TaintManagerEviction")  # they are no warnings
 _FINISHED = ("Succeeded", "Completed")
 
 
@@ -54,7 +54,7 @@ def telling(events: Sequence[ClusterEvent], end: float, most: int) -> list[Clust
 
     A probe that fails tells the same again and again. What came last after `end` is told only where nothing else is.
     """
-    found = [event for event in events if event.warning or event.reason in _STOPPED]
+    found = [event for event in events if event.warning or event.reason in STOPPED]
     found = [event for event in found if event.at <= end] or found
     kinds = {(event.namespace, event.name.rpartition("-")[0], event.reason): event for event in found}
     return list(kinds.values())[-most:]

@@ -87,6 +87,17 @@ def _number(value: float | None) -> str:
     return "none" if value is None else f"{value:.4g}" if abs(value) < 10_000 else f"{value:.0f}"
 
 
+def spans(points: Sequence[tuple[float, float]], step: float) -> list[tuple[float, float]]:
+    """The stretches of time in which a series was there: from when to when, with no gap of more than two steps."""
+    found: list[tuple[float, float]] = []
+    for at, _ in points:
+        if found and at - found[-1][1] <= 2 * step:
+            found[-1] = (found[-1][0], at)
+        else:
+            found.append((at, at))
+    return found
+
+
 def alert_lines(series: Sequence[Series], *, step: float, first: str = "") -> list[str]:
     """Each alert that was pending or firing, with since when and until when it was seen.
 
@@ -97,13 +108,7 @@ def alert_lines(series: Sequence[Series], *, step: float, first: str = "") -> li
         labels = dict(one.labels)
         name, state = labels.pop("alertname", "?"), labels.pop("alertstate", "?")
         labels.pop("__name__", None)
-        spans: list[list[float]] = []
-        for at, _ in one.points:
-            if spans and at - spans[-1][1] <= 2 * step:
-                spans[-1][1] = at
-            else:
-                spans.append([at, at])
-        times = "; ".join(f"{_clock(begun)} to {_clock(over)}" for begun, over in spans)
+        times = "; ".join(f"{_clock(begun)} to {_clock(over)}" for begun, over in spans(one.points, step))
         told = ", ".join(f"{key}={value}" for key, value in sorted(labels.items()))
         found.append((state != "firing", labels.get("namespace") != first, f"{state:<8} {name}  {times}  {told}"))
     return [line for *_, line in sorted(found)]

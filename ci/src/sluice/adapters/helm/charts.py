@@ -117,12 +117,17 @@ class Helm:
         *,
         values: Mapping[str, object],
         value_files: Sequence[Path] = (),
+        server: bool = True,
     ) -> str:
-        """What `install` would put on the cluster, as YAML, asked of the cluster and not done. Raises ChartError."""
+        """What `install` would put on the cluster, as YAML, and is not done. Raises ChartError.
+
+        The cluster is asked for what it knows, but not without `server`: then there need be none.
+        """
         folder, given = self._laid_out(release, chart, values)
         files = [word for file in [*value_files, given] for word in ("--values", str(file))]
         words: list[str | Path] = [self._helm, "template", release, folder, *files]
-        words += ["--is-upgrade", "--no-hooks", "--dry-run=server"]  # hooks are in no release's manifest either
+        words += ["--is-upgrade", "--no-hooks"]  # hooks are in no release's manifest either
+        words += ["--dry-run=server" if server else "--dry-run=client"]
         try:
             return (await self._helm_command(words, release, namespace, None)).stdout
         except CommandFailed as error:

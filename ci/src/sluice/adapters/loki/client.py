@@ -1,8 +1,8 @@
-"""Log lines and log metrics of a Loki."""
+"""Log lines and log metrics of a Loki, its labels and its configuration."""
 
 from typing import Any
 
-from sluice.adapters.query_api import Http, ask, series_of
+from sluice.adapters.query_api import Http, ask, ask_yaml, series_of
 from sluice.domain import Series
 from sluice.errors import EvidenceError
 from sluice.ports import LogLine
@@ -76,6 +76,18 @@ class LokiLogs:
         }
         data = await ask(self._http, "/loki/api/v1/query_range", params, server=_SERVER, query=query)
         return series_of(data, server=_SERVER, query=query)
+
+    async def labels(self) -> frozenset[str]:
+        """The names of the labels of the last hours. Raises EvidenceError when it is refused."""
+        path = "/loki/api/v1/labels"
+        return frozenset(map(str, await ask(self._http, path, {}, server=_SERVER, query=path) or ()))
+
+    async def config(self) -> dict[str, Any]:
+        """The configuration that it runs with, defaults included. Raises EvidenceError when it is refused.
+
+        It is YAML, and no JSON: https://grafana.com/docs/loki/latest/reference/loki-http-api/#list-current-configuration
+        """
+        return await ask_yaml(self._http, "/config", server=_SERVER)
 
 
 def _entries(streams: Any) -> list[_Entry]:

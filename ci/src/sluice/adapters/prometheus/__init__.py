@@ -1,1 +1,1 @@
-"""Prometheus by its HTTP API: `client` implements ports.Metrics and reads targets and rules."""
+"""Prometheus by its HTTP API: `client` implements ports.Metrics; `alerting` and `alertmanager` ask its sibling."""

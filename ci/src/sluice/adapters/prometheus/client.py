@@ -1,4 +1,4 @@
-"""Queries, targets and rules of a Prometheus."""
+"""Queries, targets, rules and retention of a Prometheus."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -86,6 +86,13 @@ class PrometheusMetrics:
             for group in data["groups"]
             for rule in group["rules"]
         )
+
+    async def retention(self) -> str:
+        """For how long, and up to which size, it keeps: such as `15d or 10GiB`. Raises EvidenceError when refused.
+
+        The format: https://prometheus.io/docs/prometheus/latest/querying/api/#runtime-information
+        """
+        return str((await self._read("/api/v1/status/runtimeinfo", {})).get("storageRetention", ""))
 
     async def _read(self, path: str, params: Mapping[str, str]) -> Any:
         return await ask(self._http, path, params, server=_SERVER, query=path)

@@ -1,0 +1,61 @@
+"""Alerts and silences as Alertmanager's API v2 tells them, and answers that are none of its."""
+
+import httpx
+import pytest
+
+from sluice.adapters.prometheus.alerting import AlertmanagerAlerts
+from sluice.errors import EvidenceError
+from sluice.ports import HeldAlert, Silence
+
+pytestmark = pytest.mark.anyio
+ALERT = {
+    "labels": {"alertname": "SecretInLogs", "severity": "critical"},
+    "startsAt": "2026-11-07T14:00:00.500Z",
+    "endsAt": "2026-11-07T14:10:00Z",
+    "status": {"state": "active", "silencedBy": [], "inhibitedBy": []},
+}
+SILENCE = {
+    "id": "1",
+    "startsAt": "2026-11-07T14:00:00Z",
+    "endsAt": "2026-11-07T16:00:00Z",
+    "createdBy": "ada",
+    "comment": "known",
+    "matchers": [
+        {"name": "alertname", "value": "Down", "isRegex": False, "isEqual": True},
+        {"name": "service", "value": "a|b", "isRegex": True, "isEqual": False},
+        {"name": "old", "value": "x", "isRegex": False},
+    ],
+}
+
+
+def alertmanager(response: httpx.Response) -> AlertmanagerAlerts:
+    return AlertmanagerAlerts(
+        httpx.AsyncClient(base_url="http://alertmanager", transport=httpx.MockTransport(lambda _: response))
+    )
+
+
+async def test_alerts() -> None:
+    found = await alertmanager(httpx.Response(200, json=[ALERT])).alerts()
+    assert found == (HeldAlert(1794060000.5, ALERT["labels"], "active"),)  # type: ignore[arg-type]
+
+
+async def test_silences_with_their_matchers_as_they_are_written() -> None:
+    (found,) = await alertmanager(httpx.Response(200, json=[SILENCE])).silences()
+    told = 'alertname="Down", service!~"a|b", old="x"'
+    assert found == Silence(1794060000.0, 1794067200.0, "ada", "known", told)
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        httpx.Response(200, json=[{"labels": {}}]),
+        httpx.Response(200, json={"no": "list"}),
+        httpx.Response(200, text="<html>"),
+        httpx.Response(503, text="no endpoints"),
+    ],
+)
+async def test_what_is_no_answer_of_it_is_told(response: httpx.Response) -> None:
+    with pytest.raises(EvidenceError):
+        await alertmanager(response).alerts()
+    with pytest.raises(EvidenceError):
+        await alertmanager(response).silences()
