@@ -119,7 +119,9 @@ class Promotion:
         began, id_ = time.monotonic(), self.release_id
         back = verified(entries, but=self.digest)
         if back is None:
-            detail = f"{_cut(failed)}; no release was verified here before, so it is left as it is"
+            # Of the same release only what targets/ says can have changed, and that is no release's to take back.
+            known = "only this very release" if verified(entries) else "no release"
+            detail = f"{_cut(failed)}; {known} was verified here before, so it is left as it is"
             await self.note("failed", detail)
             return End("failed", id_, detail, (failed,), resumed=resumed)
         async with anyio.create_task_group() as group:

@@ -111,6 +111,13 @@ async def test_without_an_earlier_release_it_is_left_as_it_is(world: World) -> N
     assert world.does[-1] == VERIFY
 
 
+async def test_where_only_the_same_release_was_verified_before_that_is_told(world: World) -> None:
+    world.had("B").troubles[DEPLOY] = [refused()]
+    end = end_of(await world.deploy("B"))
+    assert end.state == "failed"
+    assert end.detail.endswith("; only this very release was verified here before, so it is left as it is")
+
+
 @pytest.mark.parametrize("what", BACK)
 async def test_where_going_back_fails_too_both_reasons_are_told(world: World, what: str) -> None:
     world.had("A").troubles |= {VERIFY: ["no"], what: [refused()]}
