@@ -77,7 +77,7 @@ def objectives(verdict: Verdict, message_chars: int) -> Table:
             Cell(passes, "criterion", note=warns),
             number(str(result.samples)),
             number(f"{result.score:g} of {result.weight}"),
-            Cell(cut(result.reason, message_chars), note=_override(result)),
+            Cell(cut(result.reason, message_chars), "reason", note=_override(result)),
         ]
         rows.append(tuple(row))
     baseline = ("Baseline",) if compared else ()
