@@ -137,8 +137,8 @@ def e2e(session: nox.Session) -> None:
 def promotion(session: nox.Session) -> None:
     """A release onto a second cluster: promoted, refused, killed, rolled back. Needs a run that passed."""
     session.run("python", "-m", "sluice", "target", "up", external=True)
-    tests = [] if any(word.startswith("tests/") for word in session.posargs) else ["tests/promotion"]
-    session.run("pytest", *tests, *session.posargs, external=True, env=tools(session))
+    # As testpaths, so that paths after `--` take its place and are not added to it.
+    session.run("pytest", "-o", "testpaths=tests/promotion", *session.posargs, external=True, env=tools(session))
 
 
 @nox.session
