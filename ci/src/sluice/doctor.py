@@ -106,7 +106,7 @@ def _disk(settings: Settings) -> Finding:
 
 
 def _memory() -> Finding:
-    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
+    total = host.memory_bytes() / 1e9
     cores = os.cpu_count() or 1
     seen = f"{total:.0f} GB, {cores} cores"
     if total < 8:

@@ -8,10 +8,7 @@ from pathlib import Path
 
 import anyio
 
-from sluice.adapters.kubernetes.service_proxy import ServiceProxy
 from sluice.adapters.kubernetes.workloads import ApiWorkloads
-from sluice.adapters.loki.client import LokiLogs
-from sluice.adapters.prometheus.alerting import AlertmanagerAlerts
 from sluice.bootstrap import Toolbox
 from sluice.budgets.month import SloMonth, Span
 from sluice.budgets.stages import BudgetPolicy
@@ -41,26 +38,25 @@ _GIT_SECONDS = 30
 async def incident_of(box: Toolbox, home: Path, run: Run, target: Target, when: Window) -> Incident:
     """Return what happened on a target, with its secrets masked. Raises ClusterError where it cannot be reached."""
     async with reach(box, home, run, target, await release_tools(box, run)) as there:
-        spaces, workloads = target.cluster, ApiWorkloads(there.client)
         unmasked: list[Missing] = []
         secrets: list[str] = []
         try:
-            secrets = [one for space in spaces.namespaces for one in await workloads.secret_values(space)]
+            secrets = await there.secrets()
         except ClusterError as error:
             why = f"they are masked by their names and shapes only: {in_a_line(error)}"
             unmasked.append(Missing("what is secret on the target", why))
         found = await collect_incident(
             Witnesses(
                 metrics=there.metrics(),
-                logs=LokiLogs(ServiceProxy(there.client, spaces.logging, "loki", 3100)),
-                cluster=workloads,
-                alerting=AlertmanagerAlerts(ServiceProxy(there.client, spaces.monitoring, "alertmanager", 9093)),
+                logs=there.logs(),
+                cluster=ApiWorkloads(there.client),
+                alerting=there.alertmanager(),
                 ledger=there.ledger.read,
                 kept=partial(_kept_events, run.folder.parent),
             ),
             when,
             of=target.name,
-            namespace=spaces.services,
+            namespace=target.cluster.services,
             now=time.time(),
             mask=masker(secrets),
         )

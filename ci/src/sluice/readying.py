@@ -11,11 +11,6 @@ from typing import Any
 import yaml
 
 from sluice.adapters.helm.charts import Helm
-from sluice.adapters.kubernetes.service_proxy import ServiceProxy
-from sluice.adapters.kubernetes.workloads import ApiWorkloads
-from sluice.adapters.loki.client import LokiLogs
-from sluice.adapters.prometheus.alerting import AlertmanagerAlerts
-from sluice.adapters.prometheus.alertmanager import AlertmanagerStatus
 from sluice.bootstrap import Toolbox
 from sluice.errors import ChartError, ClusterError, SluiceError, SupplyError, in_a_line
 from sluice.looking import drift_of, unchecked
@@ -141,20 +136,16 @@ def _objects(text: str) -> Iterator[Object]:
 
 
 async def _asked(box: Toolbox, home: Path, run: Run, snapshot: Snapshot, secrets: list[str]) -> Snapshot:
-    spaces = snapshot.target.cluster
     async with reach(box, home, run, snapshot.target, await release_tools(box, run)) as there:
         try:
-            workloads = ApiWorkloads(there.client)
-            secrets += [one for space in spaces.namespaces for one in await workloads.secret_values(space)]
+            secrets += await there.secrets()
         except ClusterError:  # what may not be read cannot be told by us either; shapes and names are masked anyway
             run.say("what is secret on the target could not be read: it is masked by names and shapes only")
-        alertmanager = ServiceProxy(there.client, spaces.monitoring, "alertmanager", 9093)
         ways = Ways(
             objects=Api(there.client),
             prometheus=there.metrics(),
-            alertmanager=AlertmanagerStatus(alertmanager),
-            alerts=AlertmanagerAlerts(alertmanager),
-            loki=LokiLogs(ServiceProxy(there.client, spaces.logging, "loki", 3100)),
+            alertmanager=there.alertmanager(),
+            loki=there.logs(),
             ledger=partial(_ledger, there),
         )
         return await gather_readiness(snapshot, ways, deadline_seconds=box.settings.deadlines.evidence)

@@ -23,7 +23,9 @@ from sluice.adapters.kubernetes.rollout import wait_rolled_out
 from sluice.adapters.kubernetes.running import running_images
 from sluice.adapters.kubernetes.service_proxy import ServiceProxy
 from sluice.adapters.kubernetes.workloads import ApiWorkloads
+from sluice.adapters.loki.client import LokiLogs
 from sluice.adapters.process import run as run_program
+from sluice.adapters.prometheus.alertmanager import AlertmanagerApi
 from sluice.adapters.prometheus.client import PrometheusMetrics
 from sluice.adapters.registry.access import Access
 from sluice.bootstrap import Toolbox
@@ -72,7 +74,7 @@ class TargetTools:
         self.target = target
         self.releases = tools
         self._box, self._run, self._programs = box, run, programs
-        self._client, self._kubeconfig = client, kubeconfig
+        self.client, self._kubeconfig = client, kubeconfig
         self.work = kubeconfig.parent
         copy = home / LEDGERS / f"{target.name}.jsonl"
         copy.parent.mkdir(parents=True, exist_ok=True)
@@ -92,7 +94,7 @@ class TargetTools:
     def lock(self) -> Any:
         """The target's promotion lock, as an async context."""
         holder, say = f"{self.who}:{os.getpid()}", partial(self._run.progress.update, "lock")
-        return lease.held(self._client, self.target.cluster.services, holder=holder, say=say)
+        return lease.held(self.client, self.target.cluster.services, holder=holder, say=say)
 
     async def fetch(self, place: Place, digest: str) -> Fetched:
         """The release of a digest, checked, with its images in this target's registry."""
@@ -170,7 +172,7 @@ class TargetTools:
         return TryingOut(
             self.root,
             self.helm(release),
-            ApiCanary(self._client, spaces.services),
+            ApiCanary(self.client, spaces.services),
             self.metrics(),
             self.target.canary,
             spaces.services,
@@ -195,7 +197,7 @@ class TargetTools:
 
     async def _rolled_out(self, namespace: str, *, expect: Sequence[str] = (), selector: str = "") -> None:
         await wait_rolled_out(
-            ApiWorkloads(self._client),
+            ApiWorkloads(self.client),
             [namespace],
             expect=expect,
             selector=selector,
@@ -205,13 +207,13 @@ class TargetTools:
 
     async def running(self) -> dict[str, tuple[str, ...]]:
         """The images that the target's workloads are told to run, by container."""
-        return await running_images(self._client, self.target.cluster.namespaces)
+        return await running_images(self.client, self.target.cluster.namespaces)
 
     async def gather(self) -> None:
         """What the target looks like, as failure/ of the run's folder, secrets masked. Raises ClusterError."""
         seconds = self._box.settings.deadlines.evidence / 4
-        workloads, cut = ApiWorkloads(self._client), list[str]()
-        secrets = [one for space in self.target.cluster.namespaces for one in await workloads.secret_values(space)]
+        workloads, cut = ApiWorkloads(self.client), list[str]()
+        secrets = await self.secrets()
         await gather_failure(workloads, self._run.folder, cut=cut, secrets=secrets, deadline_seconds=seconds)
         if cut:
             self._run.write(self._run.folder / "cut.txt", "".join(f"{line}\n" for line in cut).encode())
@@ -244,14 +246,22 @@ class TargetTools:
         changed = [line.split()[1].rpartition("/")[2] for line in done.stdout.splitlines() if line.startswith("+++ ")]
         return [f"{chart}: {one.split('.')[-3]} {one.split('.')[-1]} was edited" for one in changed]
 
+    async def secrets(self) -> list[str]:
+        """What is secret on the target, to be masked. Raises ClusterError where it may not be read."""
+        workloads, spaces = ApiWorkloads(self.client), self.target.cluster.namespaces
+        return [one for space in spaces for one in await workloads.secret_values(space)]
+
     def metrics(self) -> PrometheusMetrics:
         """The target's Prometheus."""
-        return PrometheusMetrics(ServiceProxy(self._client, self.target.cluster.monitoring, "prometheus", 9090))
+        return PrometheusMetrics(ServiceProxy(self.client, self.target.cluster.monitoring, "prometheus", 9090))
 
-    @property
-    def client(self) -> httpx.AsyncClient:
-        """The target's API server."""
-        return self._client
+    def alertmanager(self) -> AlertmanagerApi:
+        """The target's Alertmanager."""
+        return AlertmanagerApi(ServiceProxy(self.client, self.target.cluster.monitoring, "alertmanager", 9093))
+
+    def logs(self) -> LokiLogs:
+        """The target's Loki."""
+        return LokiLogs(ServiceProxy(self.client, self.target.cluster.logging, "loki", 3100))
 
     async def smoke(self, release: Fetched) -> SuiteResults:
         """The smoke tests of the suites that the target names."""

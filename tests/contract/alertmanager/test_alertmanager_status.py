@@ -8,7 +8,7 @@ import httpx
 import pytest
 from tests.contract.programs import answers, free_ports, program, running, until
 
-from sluice.adapters.prometheus.alertmanager import AlertmanagerStatus
+from sluice.adapters.prometheus.alertmanager import AlertmanagerApi
 
 pytestmark = pytest.mark.anyio
 CONFIG = """
@@ -46,15 +46,15 @@ def addresses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
 
 
 @pytest.fixture
-async def statuses(addresses: list[str]) -> AsyncIterator[list[AlertmanagerStatus]]:
+async def statuses(addresses: list[str]) -> AsyncIterator[list[AlertmanagerApi]]:
     async with (
         httpx.AsyncClient(base_url=addresses[0], trust_env=False) as one,
         httpx.AsyncClient(base_url=addresses[2], trust_env=False) as alone,
     ):
-        yield [AlertmanagerStatus(one), AlertmanagerStatus(alone)]
+        yield [AlertmanagerApi(one), AlertmanagerApi(alone)]
 
 
-async def test_its_configuration_is_told_and_no_secret_of_it(statuses: list[AlertmanagerStatus]) -> None:
+async def test_its_configuration_is_told_and_no_secret_of_it(statuses: list[AlertmanagerApi]) -> None:
     config = await statuses[0].config()
     assert config["route"]["receiver"] == "on-call"
     assert config["route"]["routes"][0]["matchers"] == ['severity=~"info|none"']
@@ -64,7 +64,7 @@ async def test_its_configuration_is_told_and_no_secret_of_it(statuses: list[Aler
     assert "hunter2" not in str(config)
 
 
-async def test_it_knows_its_peers_or_is_alone(statuses: list[AlertmanagerStatus]) -> None:
+async def test_it_knows_its_peers_or_is_alone(statuses: list[AlertmanagerApi]) -> None:
     async def both() -> bool:
         return await statuses[0].peers() == 2
 

@@ -6,7 +6,7 @@ import httpx
 import pytest
 from tests.contract.alertmanager.conftest import Told, within
 
-from sluice.adapters.prometheus.alerting import AlertmanagerAlerts
+from sluice.adapters.prometheus.alertmanager import AlertmanagerApi
 from sluice.ports import HeldAlert, Silence
 
 pytestmark = pytest.mark.anyio
@@ -22,7 +22,7 @@ def anyio_backend() -> str:
 async def held(told: Told) -> tuple[list[HeldAlert], list[Silence]]:
     """What it holds of our service."""
     async with httpx.AsyncClient(base_url=told.alertmanager.base_url, trust_env=False) as client:
-        alertmanager = AlertmanagerAlerts(client)
+        alertmanager = AlertmanagerApi(client)
         alerts = [one for one in await alertmanager.alerts() if one.labels.get("service") == "held"]
         return alerts, [one for one in await alertmanager.silences() if "held" in one.matches]
 

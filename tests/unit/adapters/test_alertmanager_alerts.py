@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from sluice.adapters.prometheus.alerting import AlertmanagerAlerts
+from sluice.adapters.prometheus.alertmanager import AlertmanagerApi
 from sluice.errors import EvidenceError
 from sluice.ports import HeldAlert, Silence
 
@@ -28,8 +28,8 @@ SILENCE = {
 }
 
 
-def alertmanager(response: httpx.Response) -> AlertmanagerAlerts:
-    return AlertmanagerAlerts(
+def alertmanager(response: httpx.Response) -> AlertmanagerApi:
+    return AlertmanagerApi(
         httpx.AsyncClient(base_url="http://alertmanager", transport=httpx.MockTransport(lambda _: response))
     )
 

@@ -53,9 +53,15 @@ class There:
             raise found
         return SimpleNamespace(release=SimpleNamespace(revision=found))
 
+    async def secrets(self) -> list[str]:
+        """They may not be read."""
+        raise ClusterError("the API server refused secrets", seen="403")
+
     def metrics(self) -> Any:
         """Nobody answers."""
         return None
+
+    alertmanager = logs = metrics
 
 
 @pytest.fixture
@@ -174,14 +180,11 @@ async def test_events_that_promotions_of_this_host_wrote_down_are_told(
         folder.mkdir(parents=True)
         (folder / "events.txt").write_text(event_line(event) if promotion == "p2" else "other\n", encoding="utf-8")
 
-    class Unreadable:
-        async def secret_values(self, namespace: str) -> list[str]:
-            raise ClusterError("the API server refused secrets", seen="403")
-
+    class Forgetful:
         async def events(self, namespace: str = "") -> tuple[ClusterEvent, ...]:
             return ()
 
-    monkeypatch.setattr(operating, "ApiWorkloads", lambda _: Unreadable())
+    monkeypatch.setattr(operating, "ApiWorkloads", lambda _: Forgetful())
     there.entries = Book().had("A", 0.0).had("B", 10_000.0, "planned", "copied", "rolled-back").entries
     run: Any = SimpleNamespace(folder=tmp_path / "this-one")
     nothing: Any = None

@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 from sluice.budgets.month import SloMonth
 from sluice.delivery.figures import Figures
 from sluice.domain import dump
-from sluice.entrypoints import cli, delivery_command, incident_command, slo_report_command
+from sluice.entrypoints import cli, delivery_command, deploy_commands, incident_command, slo_report_command
 from sluice.errors import ClusterError, EvidenceError
 from sluice.incident.model import SCHEMA, Happening, Incident
 from sluice.promotion.model import Target
@@ -38,8 +38,7 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("release/policy.toml", "release/error-budget.toml", "docs/incidents/template.md"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
-    for module in (incident_command, slo_report_command, delivery_command):
-        monkeypatch.setattr(module, "Toolbox", lambda *_: None)
+    monkeypatch.setattr(deploy_commands, "Toolbox", lambda *_: None)
     return tmp_path
 
 
@@ -139,7 +138,7 @@ def test_without_a_template_nobody_is_asked(tree: Path, asked: list[tuple[str, f
 
 
 def month(monkeypatch: pytest.MonkeyPatch, *found: SloMonth | Exception) -> None:
-    async def month_on(*_: object) -> Sequence[SloMonth | Exception]:
+    async def month_on(*_: object, **__: object) -> Sequence[SloMonth | Exception]:
         if isinstance(found[0], Exception):
             raise found[0]
         return found

@@ -17,8 +17,7 @@ from cryptography.x509.oid import NameOID
 from tests.unit.readiness.good import GKE, NOW
 
 from sluice.adapters.loki.client import LokiLogs
-from sluice.adapters.prometheus.alerting import AlertmanagerAlerts
-from sluice.adapters.prometheus.alertmanager import AlertmanagerStatus
+from sluice.adapters.prometheus.alertmanager import AlertmanagerApi
 from sluice.adapters.prometheus.client import PrometheusMetrics
 from sluice.errors import ClusterError, EvidenceError
 from sluice.preflight.asking import Api
@@ -78,8 +77,7 @@ class Target:
         ways = Ways(
             objects=Api(client),
             prometheus=PrometheusMetrics(client),
-            alertmanager=AlertmanagerStatus(client),
-            alerts=AlertmanagerAlerts(client),
+            alertmanager=AlertmanagerApi(client),
             loki=LokiLogs(client),
             ledger=self.read_ledger,
         )

@@ -50,6 +50,11 @@ def free_bytes(path: Path) -> int:
     return shutil.disk_usage(path).free
 
 
+def memory_bytes() -> int:
+    """Return how much memory this machine has."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
 def port_is_free(port: int, address: str = "127.0.0.1") -> bool:
     """Return whether a TCP port can be listened on."""
     with socket.socket() as probe:

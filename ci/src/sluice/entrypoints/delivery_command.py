@@ -7,11 +7,10 @@ from typing import Annotated
 
 import typer
 
-from sluice.bootstrap import Options, Toolbox
 from sluice.delivery.exposition import exposition
 from sluice.delivery.figures import DAY, Figures
 from sluice.entrypoints.console import answer, finish, home, progress, root, say, settings_of, show, shown
-from sluice.entrypoints.deploy_commands import home_of as promotions
+from sluice.entrypoints.deploy_commands import asked_of
 from sluice.errors import SluiceError, TargetError, in_a_line
 from sluice.files import write_atomically
 from sluice.operating import delivery_of
@@ -20,10 +19,8 @@ from sluice.promotion.targets import FOLDER as TARGETS
 from sluice.promotion.targets import load_targets, target_of
 from sluice.report.delivery import delivery_sheet, delivery_table, remarks
 from sluice.report.sheet import printed, render
-from sluice.run import Run
 
 FOLDER = "delivery"  # below the folder of runs
-_ASKING_SECONDS = 600.0
 
 
 def delivery(
@@ -52,15 +49,13 @@ def delivery(
                 "the command line", ["there is no target"], expected="a file in targets/", next_command=f"ls {TARGETS}"
             )
         until = time.time()
+        ask = partial(delivery_of, since=until - days * DAY, until=until)
         found: list[Figures] = []
         failed: dict[str, str] = {}
         with progress() as shown_here:
             for to in asked:
-                asking = Run(promotions(settings), shown_here)
-                box = Toolbox(root(), settings, asking, Options())
-                ask = partial(delivery_of, box, home(settings), asking, to, since=until - days * DAY, until=until)
                 try:
-                    found.append(await asking.step(f"ask {to.name}", ask, deadline_seconds=_ASKING_SECONDS))
+                    found.append(await asked_of(to, settings, shown_here, ask))
                 except* SluiceError as group:
                     failed[to.name] = "; ".join(in_a_line(error) for error in leaves(group))
         if metrics:  # of all of them, or of none: a target that is not in it would look as if it had been given up

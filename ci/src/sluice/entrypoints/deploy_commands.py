@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 
@@ -13,12 +13,14 @@ from sluice.entrypoints.console import answer, finish, home, progress, root, say
 from sluice.errors import SluiceError, TargetError, in_a_line
 from sluice.looking import Status, history_of, status_of
 from sluice.pipeline import leaves
+from sluice.ports import Progress
 from sluice.promotion.model import Target
 from sluice.promotion.targets import FOLDER, load_targets, target_of
 from sluice.report.promotion import end_lines, history_table, plan_lines, status_table
 from sluice.run import Run
 from sluice.settings import Settings
 
+T = TypeVar("T")
 HOME = "promotions"  # below the folder of runs
 Cloud = Annotated[str, typer.Option("--cloud", help="the target of this cloud: oke, aks, gke or local")]
 Named = Annotated[str, typer.Option("--target", help="the target of this name, as its file in targets/ is called")]
@@ -102,12 +104,8 @@ def status(cloud: Cloud = "", target: Named = "") -> None:
         worst = 0
         with progress() as shown_here:
             for to in asked:
-                run = Run(home_of(settings), shown_here)
-                box = Toolbox(root(), settings, run, Options())
                 try:
-                    found = await run.step(
-                        f"ask {to.name}", partial(status_of, box, home(settings), run, to), deadline_seconds=120
-                    )
+                    found = await asked_of(to, settings, shown_here, status_of, seconds=120)
                     worst = max(worst, int(bool(found.drift or found.under_way)))
                     rows.append(found)
                 except* SluiceError as group:
@@ -153,6 +151,20 @@ def chosen(targets: dict[str, Target], cloud: str, name: str) -> Target:
             next_command="./nox -s deploy -- --help",
         )
     return target_of(targets, name or cloud)
+
+
+async def asked_of(
+    to: Target,
+    settings: Settings,
+    progress: Progress,
+    ask: Callable[[Toolbox, Path, Run, Target], Awaitable[T]],
+    *,
+    seconds: float = 600,
+) -> T:
+    """Return what a target says to a question, which is a step of a run of its own and has so many seconds."""
+    run = Run(home_of(settings), progress)
+    work = partial(ask, Toolbox(root(), settings, run, Options()), home(settings), run, to)
+    return await run.step(f"ask {to.name}", work, deadline_seconds=seconds)
 
 
 def home_of(settings: Settings) -> Path:

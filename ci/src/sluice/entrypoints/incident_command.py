@@ -9,11 +9,9 @@ from typing import Annotated
 
 import typer
 
-from sluice.bootstrap import Options, Toolbox
 from sluice.domain import dump
 from sluice.entrypoints.console import answer, finish, home, progress, root, say, settings_of, show, shown
-from sluice.entrypoints.deploy_commands import Cloud, Named, chosen
-from sluice.entrypoints.deploy_commands import home_of as promotions
+from sluice.entrypoints.deploy_commands import Cloud, Named, asked_of, chosen
 from sluice.errors import SettingsError
 from sluice.files import write_atomically
 from sluice.incident.draft import draft, read_template
@@ -24,11 +22,9 @@ from sluice.operating import incident_of
 from sluice.promotion.targets import load_targets
 from sluice.report.incident import timeline_table
 from sluice.report.sheet import printed
-from sluice.run import Run
 from sluice.steps.read_incident import read_incident, read_run
 
 FOLDER = "incidents"  # below the folder of runs
-_ASKING_SECONDS = 600.0
 
 
 def incident(
@@ -61,10 +57,7 @@ def incident(
             to = chosen(load_targets(root()), cloud, target)
             template = read_template(root())  # before anybody is asked
             with progress() as shown_here:
-                asking = Run(promotions(settings), shown_here)
-                box = Toolbox(root(), settings, asking, Options())
-                ask = partial(incident_of, box, home(settings), asking, to, when)
-                found = await asking.step(f"ask {to.name}", ask, deadline_seconds=_ASKING_SECONDS)
+                found = await asked_of(to, settings, shown_here, partial(incident_of, when=when))
         folder = home(settings) / FOLDER / _name(found)
         folder.mkdir(parents=True, exist_ok=True)
         write_atomically(folder / "incident.md", draft(template, found).encode(errors="replace"))

@@ -6,23 +6,19 @@ from typing import Annotated
 
 import typer
 
-from sluice.bootstrap import Options, Toolbox
 from sluice.budgets.month import SloReport, span
 from sluice.budgets.stages import load_budget_policy
 from sluice.domain import dump
 from sluice.entrypoints.console import answer, finish, home, progress, root, say, settings_of, show, shown
-from sluice.entrypoints.deploy_commands import Cloud, Named, chosen
-from sluice.entrypoints.deploy_commands import home_of as promotions
+from sluice.entrypoints.deploy_commands import Cloud, Named, asked_of, chosen
 from sluice.files import write_atomically
 from sluice.operating import month_on
 from sluice.policy import load_policy
 from sluice.promotion.targets import load_targets
 from sluice.report.monthly import level, monthly_sheet, objectives_table
 from sluice.report.sheet import printed, render
-from sluice.run import Run
 
 FOLDER = "slo-reports"  # below the folder of runs
-_ASKING_SECONDS = 600.0
 
 
 def slo_report(
@@ -43,10 +39,7 @@ def slo_report(
         policy = load_budget_policy(root(), load_policy(root() / "release" / "policy.toml"))
         to = chosen(load_targets(root()), cloud, target)
         with progress() as shown_here:
-            asking = Run(promotions(settings), shown_here)
-            box = Toolbox(root(), settings, asking, Options())
-            ask = partial(month_on, box, home(settings), asking, to, when, policy)
-            found = await asking.step(f"ask {to.name}", ask, deadline_seconds=_ASKING_SECONDS)
+            found = await asked_of(to, settings, shown_here, partial(month_on, when=when, policy=policy))
         sheet = monthly_sheet(to.name, found, when, policy, now=time.time())
         folder = home(settings) / FOLDER
         folder.mkdir(parents=True, exist_ok=True)

@@ -71,6 +71,12 @@ def databases(charts: Charts) -> list[tuple[str, Mapping[str, str]]]:
     ]
 
 
+def autoscalers(charts: Charts) -> dict[tuple[str, str], Object]:
+    """Return what autoscalers say, by the kind and name of what each scales."""
+    specs = (one["spec"] for _, one in charts.of_kind("HorizontalPodAutoscaler"))
+    return {(spec["scaleTargetRef"]["kind"], spec["scaleTargetRef"]["name"]): spec for spec in specs}
+
+
 def alerts(charts: Charts) -> list[tuple[str, Object]]:
     """Return the alerts of the charts, each with its name."""
     return [

@@ -126,8 +126,8 @@ class Scraper(Protocol):
         ...
 
 
-class Router(Protocol):
-    """Knows how to ask an Alertmanager; each method raises EvidenceError."""
+class Router(Alerting, Protocol):
+    """Knows how to ask an Alertmanager also about itself; each method raises EvidenceError."""
 
     async def config(self) -> dict[str, Any]:
         """What it runs with."""
@@ -161,7 +161,6 @@ class Ways:
     objects: Objects
     prometheus: Scraper
     alertmanager: Router
-    alerts: Alerting
     loki: LogStore
     ledger: Callable[[], Awaitable[Ledger]]
 
@@ -172,7 +171,7 @@ async def gather_readiness(snapshot: Snapshot, ways: Ways, *, deadline_seconds: 
     work: dict[Source, Callable[[], Awaitable[Any]]] = {
         "cluster": partial(_cluster, ways.objects, spaces),
         "prometheus": partial(_prometheus, ways.prometheus, spaces.services),
-        "alertmanager": partial(_alertmanager, ways.alertmanager, ways.alerts),
+        "alertmanager": partial(_alertmanager, ways.alertmanager),
         "loki": partial(_loki, ways.loki, spaces.services),
         "ledger": ways.ledger,
     }
@@ -241,8 +240,8 @@ async def _prometheus(asked: Scraper, services: str) -> Prometheus:
     return Prometheus(scraped, rules, await asked.retention(), numbers)
 
 
-async def _alertmanager(asked: Router, alerts: Alerting) -> Alertmanager:
-    active = frozenset(one.labels.get("alertname", "") for one in await alerts.alerts() if one.state == "active")
+async def _alertmanager(asked: Router) -> Alertmanager:
+    active = frozenset(one.labels.get("alertname", "") for one in await asked.alerts() if one.state == "active")
     return Alertmanager(await asked.config(), active, await asked.peers())
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import anyio
 
+from sluice.adapters import host
 from sluice.adapters.process import run
 from sluice.errors import HostError, SupplyError
 from sluice.supply import oci
@@ -48,8 +49,7 @@ def environment(cache_root: Path) -> dict[str, str]:
 
 def _compiler_memory() -> int:
     """Bytes that one of Go's programs may fill: a quarter of the host's memory, shared by as many as it has cores."""
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return max(memory // 4 // (os.cpu_count() or 1), 512 << 20)
+    return max(host.memory_bytes() // 4 // (os.cpu_count() or 1), 512 << 20)
 
 
 async def toolchain() -> str:

@@ -1,1 +1,1 @@
-"""Prometheus by its HTTP API: `client` implements ports.Metrics; `alerting` and `alertmanager` ask its sibling."""
+"""Prometheus by its HTTP API: `client` implements ports.Metrics; `alertmanager` asks its sibling."""

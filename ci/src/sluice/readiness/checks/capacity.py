@@ -6,7 +6,7 @@ from decimal import Decimal, InvalidOperation
 
 from sluice.readiness.model import Found
 from sluice.readiness.snapshot import Object, Snapshot
-from sluice.readiness.workloads import Workload, each, each_container, each_workload, workloads
+from sluice.readiness.workloads import Workload, autoscalers, each, each_container, each_workload, workloads
 
 _FULL = 0.8
 # https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/
@@ -47,13 +47,10 @@ def requests(snapshot: Snapshot) -> Found:
 
 def autoscaled(snapshot: Snapshot) -> Found:
     """Every service grows with its load: it has an autoscaler with room above its least."""
-    scalers = {
-        one["spec"]["scaleTargetRef"]["name"]: one["spec"]
-        for _, one in snapshot.charts.of_kind("HorizontalPodAutoscaler")
-    }
+    scalers = autoscalers(snapshot.charts)
 
     def fault(one: Workload) -> str:
-        spec = scalers.get(one.name)
+        spec = scalers.get((one.kind, one.name))
         if spec is None:
             return "no autoscaler"
         room = int(spec["maxReplicas"]) > int(spec.get("minReplicas", 1))
@@ -90,17 +87,15 @@ def one_node_less(snapshot: Snapshot) -> Found:
 def grown(snapshot: Snapshot) -> Found:
     """The nodes hold every service at its autoscaler's most."""
     nodes = [one["status"].get("allocatable") or {} for one in snapshot.cluster.of("nodes")]
-    most = {
-        one["spec"]["scaleTargetRef"]["name"]: int(one["spec"]["maxReplicas"])
-        for _, one in snapshot.charts.of_kind("HorizontalPodAutoscaler")
-    }
+    most = {whose: int(spec["maxReplicas"]) for whose, spec in autoscalers(snapshot.charts).items()}
     wrong = [] if nodes and most else ["no node, or no autoscaler"]
     for name in ("cpu", "memory"):
         asked = sum(
             (
-                quantity(((container.get("resources") or {}).get("requests") or {}).get(name, "0")) * most[one.name]
+                quantity(((container.get("resources") or {}).get("requests") or {}).get(name, "0"))
+                * most[one.kind, one.name]
                 for one in workloads(snapshot.charts)
-                if one.name in most
+                if (one.kind, one.name) in most
                 for container in one.lasting
             ),
             Decimal(),

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from sluice.readiness.model import Found
 from sluice.readiness.snapshot import Charts, Object, Snapshot
-from sluice.readiness.workloads import Workload, each, each_container, each_workload, matches
+from sluice.readiness.workloads import Workload, autoscalers, each, each_container, each_workload, matches
 
 _FEWEST = 2
 _PROBES = ("readinessProbe", "livenessProbe")
@@ -23,11 +23,8 @@ def replicas(snapshot: Snapshot) -> Found:
 
 def least(charts: Charts, one: Workload) -> int:
     """Return how many pods a Deployment has at the least: its autoscaler's word, else its own."""
-    for _, scaler in charts.of_kind("HorizontalPodAutoscaler"):
-        aim = scaler["spec"]["scaleTargetRef"]
-        if (aim["kind"], aim["name"]) == (one.kind, one.name):
-            return int(scaler["spec"].get("minReplicas", 1))
-    return int(one.object["spec"].get("replicas", 1))
+    scaler = autoscalers(charts).get((one.kind, one.name))
+    return int(scaler.get("minReplicas", 1) if scaler else one.object["spec"].get("replicas", 1))
 
 
 def probes(snapshot: Snapshot) -> Found:
@@ -101,11 +98,11 @@ def rolling(snapshot: Snapshot) -> Found:
 def nodes(snapshot: Snapshot) -> Found:
     """There are two nodes at least, and all are ready."""
 
-    def fault(node: Object) -> str:
-        ready = [one["status"] for one in node["status"].get("conditions") or () if one["type"] == "Ready"]
-        return "" if ready == ["True"] else "not ready"
-
-    found = each("node", ((one["metadata"]["name"], one) for one in snapshot.cluster.of("nodes")), fault)
+    found = each(
+        "node",
+        ((one["metadata"]["name"], one) for one in snapshot.cluster.of("nodes")),
+        lambda node: "" if _ready(node) else "not ready",
+    )
     few = len(snapshot.cluster.of("nodes")) < _FEWEST
     return Found(found.seen, (*found.wrong, *(["one node: all goes when it does"] if few else [])))
 
@@ -121,10 +118,14 @@ def pods(snapshot: Snapshot) -> Found:
         hopeless = [reason for reason in waits if reason in _HOPELESS]
         if hopeless:
             return str(hopeless[0])
-        ready = [one["status"] for one in pod["status"].get("conditions") or () if one["type"] == "Ready"]
-        return "" if ready == ["True"] else f"{pod['status'].get('phase')}, not ready"
+        return "" if _ready(pod) else f"{pod['status'].get('phase')}, not ready"
 
     return each("pod", given, fault)
+
+
+def _ready(one: Object) -> bool:
+    """Whether a node or a pod says that it is."""
+    return [told["status"] for told in one["status"].get("conditions") or () if told["type"] == "Ready"] == ["True"]
 
 
 CHECKS = {
