@@ -244,6 +244,12 @@ def target(session: nox.Session) -> None:
 
 
 @nox.session
+def drill(session: nox.Session) -> None:
+    """The disaster drill: a cluster under load destroyed, and raised anew out of its back-ups: `-- [--again DIR]`."""
+    sluice(session, "drill")
+
+
+@nox.session
 def init(session: nox.Session) -> None:
     """A project that adopts Sluice: `-- --into DIR [--service NAME]`; `-- --into DIR --update` brings it up to date."""
     sluice(session, "init")

@@ -63,6 +63,8 @@ def workloads(manifests: list[Manifest]) -> Iterator[Workload]:
             yield _plain(name, manifest)
         elif "template" in spec:
             yield _plain(name, spec["template"])
+        elif "jobTemplate" in spec:
+            yield _plain(name, spec["jobTemplate"]["spec"]["template"])
 
 
 def _plain(name: str, template: Mapping[str, Any]) -> Workload:

@@ -54,6 +54,7 @@ MAY_IMPORT = {
     "standing": {"domain", "errors", "policy"},
     "promotion": {"domain", "errors", "files", "policy", "slo"},
     "dashboards": {"domain", "errors"},
+    "recovery": {"errors", "files"},
     "delivery": {"promotion"},
     "budgets": {"errors", "measured", "policy"},
     "incident": {"errors"},
@@ -76,6 +77,7 @@ MAY_IMPORT = {
         "toml_lines",
         "masking",
         "suite_recorder",
+        "recovery",
         "run",
     },
     "compare_rules": set[str](),
@@ -96,7 +98,7 @@ MAY_IMPORT = {
         "compare_rules",
         "report",
     },
-    "adapters": {"domain", "errors", "files", "ports", "masking", "promotion", "adapters", "supply"},
+    "adapters": {"domain", "errors", "files", "ports", "masking", "promotion", "recovery", "adapters", "supply"},
     "supply": {"domain", "errors", "ports", "toml_lines", "supply", "adapters"},
 }
 

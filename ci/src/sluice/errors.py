@@ -19,6 +19,7 @@
     ├── SignatureRefused    not signed, or by somebody else
     ├── PolicyError         release/policy.toml
     ├── TargetError         targets/*.toml
+    ├── RecoveryError       what was backed up cannot be restored, or did not come back
     ├── LedgerError         a target's ledger is broken, or was cut or rewritten
     ├── PromotionRefused    a release may not go to a target, with every reason
     ├── PromotionUnderWay   somebody else is promoting to the target
@@ -154,6 +155,10 @@ class SignatureRefused(SluiceError):
     ) -> None:
         self.signed = signed
         super().__init__(failed, seen=seen, expected=expected, next_command=next_command)
+
+
+class RecoveryError(SluiceError):
+    """Raised when back-ups cannot be made or restored, or what they restore is not what was kept."""
 
 
 class LedgerError(SluiceError):

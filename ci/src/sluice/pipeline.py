@@ -6,6 +6,7 @@ Work goes on side by side as far as its inputs allow: an inner function waits fo
 step. What a step does stands in steps/<name>.py; what it does it with is chosen in bootstrap.py.
 """
 
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -50,6 +51,23 @@ class SoFar:
 
 async def deliver(run: Run, tools: Toolbox, so_far: SoFar) -> None:
     """Build the source, raise a cluster, install everything and run the suites on it."""
+    source = await raise_system(run, tools, so_far)
+    suites = partial(tools.run_suites, source)
+    so_far.results = await run.step("run suites", suites, deadline_seconds=tools.settings.deadlines.suites + 30)
+
+
+Before = Callable[[str, Installer], Awaitable[None]]
+
+
+async def _nothing(_part: str, _installer: Installer) -> None:
+    """What there is to do before a part is installed, where nobody says otherwise."""
+
+
+async def raise_system(run: Run, tools: Toolbox, so_far: SoFar, before: Before = _nothing) -> Source:
+    """Build the source, raise a cluster and install everything; returns the source.
+
+    `before` is called with a fixture's name, `monitoring` or `logging` before that is installed: for what is restored.
+    """
     source = so_far.source = await run.step("resolve source", tools.resolve_source, deadline_seconds=60)
     limits, spaces = tools.settings.deadlines, tools.settings.namespaces
 
@@ -89,6 +107,7 @@ async def deliver(run: Run, tools: Toolbox, so_far: SoFar) -> None:
 
         async def fixture(one: Fixture) -> dict[str, Image]:
             found = await images_of(one.name, one.images)
+            await before(one.name, await installer())
             work = partial(install_fixture, await installer(), one, spaces.services, found)
             await run.step(f"install {one.name}", work, deadline_seconds=limits.charts)
             return found
@@ -115,6 +134,7 @@ async def deliver(run: Run, tools: Toolbox, so_far: SoFar) -> None:
             found, grafana = await images_of("monitoring", MONITORING_IMAGES), await tools.grafana()
             keys = partial(install_receivers_secrets, await installer(), spaces.monitoring)
             await run.step("make receivers' secrets", keys, deadline_seconds=limits.charts)
+            await before("monitoring", await installer())
             work = partial(install_monitoring, await installer(), spaces.monitoring, found, grafana)
             await run.step("install monitoring", work, deadline_seconds=limits.charts)
 
@@ -125,6 +145,7 @@ async def deliver(run: Run, tools: Toolbox, so_far: SoFar) -> None:
 
         async def logging() -> None:
             found = await images_of("logging", LOGGING_IMAGES)
+            await before("logging", await installer())
             work = partial(install_logging, await installer(), spaces.logging, found)
             await run.step("install logging", work, deadline_seconds=limits.charts)
 
@@ -132,9 +153,7 @@ async def deliver(run: Run, tools: Toolbox, so_far: SoFar) -> None:
             begin(group, partial(service, each))
         for work in (monitoring, receivers, logging):
             begin(group, work)
-
-    suites = partial(tools.run_suites, source)
-    so_far.results = await run.step("run suites", suites, deadline_seconds=limits.suites + 30)
+    return source
 
 
 async def e2e(run: Run, tools: Toolbox) -> Verdict:

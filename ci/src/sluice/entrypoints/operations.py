@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from sluice.entrypoints.delivery_command import delivery
+from sluice.entrypoints.drill_command import drill
 from sluice.entrypoints.incident_command import incident
 from sluice.entrypoints.readiness_command import readiness
 from sluice.entrypoints.slo_report_command import slo_report
@@ -13,4 +14,5 @@ OPERATIONS: Mapping[str, Callable[..., Any]] = {
     "incident": incident,
     "slo-report": slo_report,
     "delivery": delivery,
+    "drill": drill,
 }

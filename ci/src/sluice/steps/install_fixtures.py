@@ -16,9 +16,14 @@ async def install_fixture(installer: Installer, fixture: Fixture, namespace: str
 
     The Secret `<fixture>` is its administrator's, `<fixture>-monitoring` that of what watches it (key `password`).
     """
-    for secret in (fixture.name, f"{fixture.name}-monitoring"):
-        await installer.manifests.ensure_secret(secret, namespace, {"password": _password()})
+    await ensure_passwords(installer, fixture.name, namespace)
     await put(installer, fixture.name, namespace, images)
+
+
+async def ensure_passwords(installer: Installer, fixture: str, namespace: str) -> None:
+    """Make a fixture's two Secrets, unless they are there."""
+    for secret in (fixture, f"{fixture}-monitoring"):
+        await installer.manifests.ensure_secret(secret, namespace, {"password": _password()})
 
 
 async def put(installer: Installer, name: str, namespace: str, images: Mapping[str, Image]) -> None:

@@ -10,7 +10,7 @@ from sluice.supply import artifact, oci
 
 _CLUSTER = ("helm", "promtool", "amtool", "crane", "kubectl", "kind", "etcd", "alloy-syntax")
 PROGRAMS = (*_CLUSTER, "cosign", "oras", "syft", "actionlint")
-IMAGES = ("prometheus", "alertmanager", "loki", "promtail")
+IMAGES = ("prometheus", "alertmanager", "loki", "promtail", "versitygw")
 SCHEMAS, DEFINITIONS = "kubernetes-openapi", "monitoring-crds"
 NAMES = (*PROGRAMS, *IMAGES, SCHEMAS, DEFINITIONS)
 

@@ -62,7 +62,7 @@ class Secured:
         self.ca.unlink(missing_ok=True)
         password = secrets.token_urlsafe(24)
         auth = base64.b64encode(f"{_USER}:{password}".encode()).decode()
-        authority, certificate, key = _certificates(names)
+        authority, certificate, key = certificates(names)
         # The cheapest hash: the registry makes it for every request, and 192 random bits are not guessed from it.
         hashed = bcrypt.hashpw(password.encode(), bcrypt.gensalt(rounds=4)).decode()
         _write(inside / "registry.crt", certificate)
@@ -92,7 +92,7 @@ class Secured:
             return False
 
 
-def _certificates(names: tuple[str, ...]) -> tuple[bytes, bytes, bytes]:
+def certificates(names: tuple[str, ...]) -> tuple[bytes, bytes, bytes]:
     """A new authority, and a certificate for names with its key; PEM. Nobody keeps the authority's own key."""
     authority_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     authority_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Sluice's local target")])

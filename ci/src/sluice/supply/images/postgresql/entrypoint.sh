@@ -19,4 +19,9 @@ if [ ! -s "$PGDATA/PG_VERSION" ]; then
     rm -rf "$PGDATA"
     mv "$PGDATA.new" "$PGDATA"
 fi
+# Where a repository is mounted, the server archives into it: a segment is never older than ARCHIVE_TIMEOUT (seconds).
+if [ -r "${PGBACKREST_CONFIG_INCLUDE_PATH:-/etc/pgbackrest/conf.d}/repository.conf" ]; then
+    set -- "$@" -c archive_mode=on -c archive_timeout="${ARCHIVE_TIMEOUT:-20}" \
+        -c archive_command='pgbackrest --stanza=main archive-push %p'
+fi
 exec "$@" -D "$PGDATA" -c listen_addresses='*' -c unix_socket_directories=/tmp

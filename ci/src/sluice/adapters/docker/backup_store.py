@@ -1,0 +1,110 @@
+"""The store of back-ups: a container beside the cluster, as the registry is, that outlives it. It speaks S3 over TLS.
+
+What it holds lies in a volume: `objects` the buckets, `tls` its certificate. With the volume go the back-ups, so that
+nothing here removes it: `docker volume rm <cluster>-backups` does.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from sluice.adapters.docker.engine import Engine
+from sluice.adapters.docker.registry import OWNER_LABEL
+from sluice.adapters.docker.secured import certificates
+from sluice.adapters.waiting import until
+from sluice.errors import ClusterError
+from sluice.files import write_atomically
+from sluice.recovery.keys import BUCKET, Keys, Store
+
+PORT = 7070
+_NETWORK = "kind"
+_OWNER = "65534:65534"
+_FOLDERS = f"install -d -o 65534 -g 65534 -m 0700 /store/objects /store/objects/{BUCKET} /store/tls"
+_PEM = f"{_FOLDERS} && install -o 65534 -g 65534 -m 0400 /dev/stdin /store/tls/store.pem"
+
+
+class BackupStore:
+    """The store of one cluster's back-ups. `folder` has its certificate's authority and what it is started with."""
+
+    def __init__(self, engine: Engine, cluster: str, folder: Path) -> None:
+        self._engine = engine
+        self._folder = folder
+        self.container = f"{cluster}-backups"
+
+    async def start(self, image: str, base: str, keys: Keys) -> Store:
+        """Start it, or keep the one that runs; `base` is an image with a shell that its volume is laid out with.
+
+        Returns how a cluster reaches it. Raises ClusterError where a container of that name is not ours.
+        """
+        found = await self._ours()
+        ca = self._folder / "ca.crt"
+        if found is not None and found["State"]["Running"] and ca.exists():
+            return self._reached(ca)
+        if found is not None:
+            await self._engine.docker("rm", "--force", self.container)
+        mark = f"{OWNER_LABEL}=sluice"
+        await self._engine.docker("volume", "create", "--label", mark, self.container)
+        authority, certificate, key = certificates((self.container, "localhost"))
+        await self._engine.docker(
+            "run", "--rm", "--interactive", "--network", "none", "--volume", f"{self.container}:/store", base,
+            "sh", "-c", _PEM, stdin=certificate + key, what="laying out the store of back-ups",
+        )  # fmt: skip
+        environment = self._folder / "store.env"
+        said = f"ROOT_ACCESS_KEY={keys.access}\nROOT_SECRET_KEY={keys.secret}\n"
+        write_atomically(environment, said.encode(), private=True)
+        tls = "/store/tls/store.pem"
+        await self._engine.docker(
+            "run", "--detach", "--name", self.container, "--label", mark, "--restart", "no", "--read-only",
+            "--cap-drop", "ALL", "--user", _OWNER, "--env-file", environment, "--volume", f"{self.container}:/store",
+            image, "--port", f":{PORT}", "--cert", tls, "--key", tls, "posix", "/store/objects",
+            what="starting the store of back-ups",
+        )  # fmt: skip
+        await until(
+            self._listens,
+            deadline_seconds=30,
+            what="the store of back-ups",
+            next_command=f"docker logs {self.container}",
+        )
+        write_atomically(ca, authority)
+        return self._reached(ca)
+
+    async def join(self) -> None:
+        """Let the pods of the cluster reach it, by its container's name. Raises ClusterError without kind's network."""
+        joined = await self._engine.docker("network", "connect", _NETWORK, self.container, check=False)
+        if joined.status != 0 and "already exists" not in joined.tail:
+            raise ClusterError(
+                "the store of back-ups cannot join kind's network",
+                seen=joined.tail,
+                expected="the network kind",
+                next_command="docker network ls",
+            )
+
+    async def stop(self) -> bool:
+        """Remove its container and image; what it holds stays. Returns whether there was one; raises as `start`."""
+        found = await self._ours()
+        if found is None:
+            return False
+        await self._engine.docker("rm", "--force", self.container)
+        await self._engine.docker("image", "rm", str(found["Config"]["Image"]), check=False)
+        return True
+
+    async def _ours(self) -> dict[str, Any] | None:
+        found = await self._engine.container(self.container)
+        if found is not None and (found["Config"]["Labels"] or {}).get(OWNER_LABEL) != "sluice":
+            raise ClusterError(
+                f"a container named {self.container} exists that Sluice did not make",
+                seen=f"labels {found['Config']['Labels'] or {}}",
+                expected=f"the label {OWNER_LABEL}=sluice, or no such container",
+                next_command="SLUICE_CLUSTER_NAME=another ./nox -s drill",
+            )
+        return found
+
+    def _reached(self, ca: Path) -> Store:
+        return Store(self.container, PORT, ca.read_text(encoding="ascii"))
+
+    async def _listens(self) -> str | None:
+        """Why it does not serve yet. It says on its output when it does, and nothing else may end it."""
+        found = await self._engine.container(self.container)
+        if found is None or not found["State"]["Running"]:
+            return (await self._engine.docker("logs", "--tail", "5", self.container, check=False)).tail or "it ended"
+        said = await self._engine.docker("logs", self.container, check=False)
+        return None if f":{PORT}" in said.tail else "it has not said that it listens"
