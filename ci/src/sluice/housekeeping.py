@@ -5,7 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from sluice.adapters.docker import engine
-from sluice.adapters.docker.backup_store import BackupStore
+from sluice.adapters.docker.backup_store import remove_stores
 from sluice.adapters.docker.engine import Engine
 from sluice.adapters.docker.registry import OWNER_LABEL, LocalRegistry
 from sluice.adapters.kind.cluster import KindCluster
@@ -35,9 +35,8 @@ async def clean(settings: Settings, root: Path, *, with_cache: bool) -> list[str
                 said.append(f"removed the cluster {cluster}")
             if await LocalRegistry(docker, cluster, port).remove():
                 said.append(f"removed the registry {cluster}-registry and its volume")
-        store = BackupStore(docker, name, root / settings.run.folder / "backups")
-        if await store.stop():
-            said.append(f"stopped the store of back-ups; they stay: docker volume rm {store.container} removes them")
+        if await remove_stores(docker, name):
+            said.append(f"removed the drills' back-ups {name}-backups and their volumes")
         images = sorted(
             {*await _images(docker, f"reference={_OURS}"), *await _images(docker, f"label={OWNER_LABEL}=sluice")}
         )

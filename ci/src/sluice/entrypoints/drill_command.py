@@ -21,7 +21,7 @@ def drill(
             metavar="DIR",
             exists=True,
             file_okay=False,
-            help="go on with one that was killed after its disaster",
+            help="go on with the newest one, killed after its disaster",
         ),
     ] = None,
     keep: Annotated[bool, typer.Option("--keep", help="leave the restored cluster running afterwards")] = False,
@@ -51,7 +51,7 @@ def drill(
             try:
                 with run.whole("drill"):
                     make_box().check_disk()
-                    figures = await Drill(root(), here, settings, run, make_box).whole()
+                    figures = await Drill(root(), settings, run, make_box).whole()
             finally:
                 await boxes[-1].leave_cluster()
         wrong = against(figures)
