@@ -1,7 +1,8 @@
 """The disaster drill: marked data under load, the cluster destroyed, a new one raised out of back-ups, and compared.
 
 What a drill knows of itself is in its run's folder: drill.json (how far it got), marks.jsonl (what was acknowledged),
-figures.json (what came of it), backups (its keys and its store's authority). One that was killed after the disaster goes on from there.
+figures.json (what came of it), backups (its keys and its store's authority). One that was killed after the disaster
+goes on from there.
 """
 
 import json
