@@ -29,6 +29,7 @@ WITH_A_TARGET = ["deploy", "rollback", "history", "status", "doctor"]
 @pytest.fixture(autouse=True)
 def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SLUICE_RUN_CACHE", str(tmp_path / "cache"))  # where clusters are held
     (tmp_path / "targets").mkdir()
     for name in ("prod", "staging"):
         (tmp_path / "targets" / f"{name}.toml").write_text(TARGET)
@@ -273,8 +274,8 @@ def test_the_local_target_says_what_was_done(
         def __init__(self, *_: object) -> None:
             pass
 
-        def check_disk(self) -> None:
-            pass
+        def check_disk(self, name: str) -> None:
+            assert name == "sluice-target"
 
     class FakeLocal:
         def __init__(self, home: Path, *_: object) -> None:

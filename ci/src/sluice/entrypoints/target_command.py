@@ -37,7 +37,7 @@ def target(
             if action == "down":
                 said = await local.down()
             else:
-                box.check_disk()
+                box.check_disk(settings.cluster.target_name)
                 await local.up()
                 said = [
                     f"the local target is up: kubectl --kubeconfig {shown(local.folder / 'kubeconfig')} get pods",
