@@ -35,9 +35,8 @@ class Rig:
         settings = Settings.model_validate(given)
         write(settings.cache, {f"clusters/{kept}.kubeconfig": ""})
         cache = Cache(settings.cache)
-        for name, version in (("kind", kind), ("of-another-tree", "1")):
-            with cache.workspace(name) as into:
-                cache.publish(into, "k", Component(name, version, "source", "sha256:1", str(into), 1, 1.0))
+        with cache.workspace("kind") as into:
+            cache.publish(into, "k", Component("kind", kind, "source", "sha256:1", str(into), 1, 1.0))
         return Toolbox(ROOT, settings, Run(self.folder, FakeProgress()), Options(reuse=reuse))
 
 

@@ -262,6 +262,7 @@ def test_doctor_of_a_target_asks_that_one(monkeypatch: pytest.MonkeyPatch, state
 @pytest.mark.parametrize(
     ("action", "gone", "said"),
     [
+        ("up --new", [], "the local target is up"),
         ("up", [], "get pods next: ./nox -s deploy -- --cloud local --dry-run"),
         ("down", ["removed the cluster x", "removed the registry x"], "removed the cluster x removed the registry x"),
         ("down", [], "there is no local target"),
@@ -281,14 +282,14 @@ def test_the_local_target_says_what_was_done(
         def __init__(self, home: Path, *_: object) -> None:
             self.folder = home / "target"
 
-        async def up(self) -> None:
-            pass
+        async def up(self, *, new: bool) -> None:
+            assert new is ("--new" in action)
 
         async def down(self) -> list[str]:
             return gone
 
     monkeypatch.setattr(target_command, "Toolbox", FakeBox)
     monkeypatch.setattr(target_command, "LocalTarget", FakeLocal)
-    result = sluice("target", action)
+    result = sluice("target", *action.split())
     assert result.exit_code == 0
     assert said in words(result)

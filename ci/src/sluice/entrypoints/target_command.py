@@ -38,7 +38,7 @@ def target(
                 said = await local.down()
             else:
                 box.check_disk(settings.cluster.target_name)
-                await local.up()
+                await local.up(new=new)
                 said = [
                     f"the local target is up: kubectl --kubeconfig {shown(local.folder / 'kubeconfig')} get pods",
                     "next: ./nox -s deploy -- --cloud local --dry-run",
