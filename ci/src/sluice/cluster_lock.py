@@ -10,11 +10,11 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 
 from sluice.errors import ClusterError
 from sluice.files import locked
+from sluice.moments import rfc3339
 from sluice.settings import Settings
 
 _UNKNOWN = "another process"
@@ -77,8 +77,7 @@ def _refused(name: str, holder: dict[str, object]) -> ClusterError:
     pid, since, command = (holder.get(key) for key in ("pid", "since", "command"))
     seen, stop = _UNKNOWN, "stop it"
     if isinstance(pid, int) and isinstance(since, int | float):
-        begun = datetime.fromtimestamp(since, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-        seen, stop = f"{command} (pid {pid}) works on it since {begun}", f"stop it: kill -INT {pid}"
+        seen, stop = f"{command} (pid {pid}) works on it since {rfc3339(since)}", f"stop it: kill -INT {pid}"
     return ClusterError(
         f"the cluster {name} is held by another command",
         seen=seen,

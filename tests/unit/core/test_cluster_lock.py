@@ -64,7 +64,7 @@ def test_the_second_is_told_who_holds_it_since_when_and_what_to_do(settings: Set
         pass
     assert refused.value.failed == "the cluster sluice is held by another command"
     assert refused.value.seen.startswith(f"target up (pid {pid}) works on it since 20")
-    assert refused.value.seen.endswith(" UTC")
+    assert refused.value.seen.endswith("Z")
     assert f"kill -INT {pid}" in refused.value.next_command
 
 
