@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from bench.gate_mutants import __main__ as gate_mutants
+from bench.gate_mutants.faults import Change
 from tests.unit.core.support import ENVIRONMENT
 from typer.testing import CliRunner
 
@@ -161,7 +162,7 @@ def test_so_are_the_mutants_whose_cluster_has_another_name(
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["gate_mutants", "--only", "unchanged-1", "--out", str(tmp_path / "out")])
     monkeypatch.setattr(gate_mutants, "run", lambda *_: pytest.fail("begun"))
-    monkeypatch.setattr(gate_mutants, "healthy", lambda _: [gate_mutants.Change("unchanged-1", "nothing")])
+    monkeypatch.setattr(gate_mutants, "healthy", lambda _: [Change("unchanged-1", "nothing")])
     with elsewhere(settings, "sluice-bench"):
         assert gate_mutants.main() == 2
     assert "the cluster sluice-bench is held by another command" in capsys.readouterr().err
