@@ -9,12 +9,14 @@ from sluice.domain import Monitoring, Series
 from sluice.incident.window import Window
 
 EVER = Window(START - DAY, END + DAY)
+_FEW = (("WARNING", "b-1"), ("ERROR", "c-1"))  # of another level, of another container
 RISEN = Series({}, ((START + 10, 0.0), (START + 20, 2.0), (START + 30, 2.0)))
 
 
 def test_what_passed_and_what_was_done_is_none(tmp_path: Path) -> None:
     found = of(tmp_path, when=EVER)
     assert told(found, "test") == [(60.0, "failed", FAILED.id)]
+    assert [one.until for one in found.timeline if one.kind == "test"] == [START + 90]
     assert [where for _, what, where in told(found, "run") if what.startswith("the step")] == ["run suites"]
 
 
@@ -90,3 +92,16 @@ def test_minutes_that_follow_each_other_are_one_spike_in_whatever_order_lines_co
     lines = [f"1970-01-01T23:{minute}:0{at}Z ERROR    d/b-1/main: no" for minute in range(40, 50) for at in range(5)]
     write(tmp_path, "tests/a/warnings.log", "\n".join(reversed(lines)))
     assert told(of(tmp_path), "log spike") == [(600.0, "50 lines of level ERROR, up to 5 a minute", "d/b-1/main")]
+
+
+def test_the_lines_of_one_container_are_not_anothers(tmp_path: Path) -> None:
+    lines = [f"1970-01-01T23:40:0{at}Z ERROR    d/b-1/main: no" for at in range(5)]
+    few = [f"1970-01-01T23:40:0{at}Z {level}  d/{name}/main: no" for at in range(2) for level, name in _FEW]
+    write(tmp_path, "tests/a/warnings.log", "\n".join([*few, *lines]))
+    assert [where for *_, where in told(of(tmp_path), "log spike")] == ["d/b-1/main"]
+
+
+def test_points_of_a_plot_that_are_apart_are_two(tmp_path: Path) -> None:
+    plot = Series({}, ((START + 10, 1.0), (START + 70, 1.0), (START + 131, 1.0)))
+    found = of(tmp_path, replace(RUN, measurements=(measured("logql", "sum(x)", series=(plot,)),)))
+    assert [at for at, *_ in told(found, "log spike")] == [10.0, 131.0]
