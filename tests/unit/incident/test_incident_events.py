@@ -38,6 +38,15 @@ def test_what_befalls_pods_of_one_owner_within_two_minutes_is_one() -> None:
     assert len(found) == 4
 
 
+def test_names_that_people_gave_are_not_shortened() -> None:
+    one = replace(BACK_OFF, kind="Deployment", name="backend-blue1")
+    found = event_happenings([one, replace(one, name="backend-green")], WHEN)
+    assert sorted(item.where for item in found) == [
+        "default/Deployment/backend-blue1",
+        "default/Deployment/backend-green",
+    ]
+
+
 def test_what_is_outside_and_what_is_there_twice_does_not_count() -> None:
     events = [replace(BACK_OFF, at=999.9), replace(BACK_OFF, at=2000.1), BACK_OFF, BACK_OFF]
     assert len(event_happenings(events, WHEN)) == 1
@@ -55,6 +64,7 @@ def test_what_is_no_line_of_an_event_is_left_out() -> None:
 
 def test_what_kubernetes_has_forgotten_is_said() -> None:
     assert too_old([replace(BACK_OFF, at=900.0), BACK_OFF], WHEN) is None
+    assert too_old([replace(BACK_OFF, at=WHEN.start)], WHEN) is None
     found = too_old([BACK_OFF], WHEN)
     assert found is not None
     assert "1970-01-01T00:25:00.125Z" in found.why
