@@ -105,3 +105,8 @@ def test_points_of_a_plot_that_are_apart_are_two(tmp_path: Path) -> None:
     plot = Series({}, ((START + 10, 1.0), (START + 70, 1.0), (START + 131, 1.0)))
     found = of(tmp_path, replace(RUN, measurements=(measured("logql", "sum(x)", series=(plot,)),)))
     assert [at for at, *_ in told(found, "log spike")] == [10.0, 131.0]
+
+
+def test_what_two_objectives_of_a_name_saw_is_told_once(tmp_path: Path) -> None:
+    one = measured("promql", "sum(kube_pod_container_status_restarts_total)", series=(RISEN, RISEN))
+    assert len(told(of(tmp_path, replace(RUN, measurements=(one,))), "restart")) == 1
