@@ -38,6 +38,11 @@ def test_what_befalls_pods_of_one_owner_within_two_minutes_is_one() -> None:
     assert len(found) == 4
 
 
+def test_two_minutes_are_not_too_far_apart() -> None:
+    for apart, count in ((120.0, 1), (120.5, 2)):
+        assert len(event_happenings([BACK_OFF, replace(BACK_OFF, at=BACK_OFF.at + apart)], WHEN)) == count
+
+
 def test_names_that_people_gave_are_not_shortened() -> None:
     one = replace(BACK_OFF, kind="Deployment", name="backend-blue1")
     found = event_happenings([one, replace(one, name="backend-green")], WHEN)
@@ -94,4 +99,6 @@ def test_what_stood_at_the_beginning() -> None:
     book = Book().had("A", 0.0).had("B", 1000.0)
     assert stood_at(book.entries, 1000.0).startswith("id-A, verified 1970-01-01T00:03:00")
     assert stood_at(book.entries, 1181.0).startswith("id-B")
+    verified = book.entries[-1].at
+    assert stood_at(book.entries, verified).startswith("id-A"), "what was verified just then is what came"
     assert stood_at((), 1000.0) == "none that was verified"
