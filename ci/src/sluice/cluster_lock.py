@@ -24,7 +24,8 @@ _UNKNOWN = "another process"
 def clusters_held(settings: Settings, *names: str, command: str) -> Iterator[None]:
     """Keep other commands from the clusters of these names, or that of the settings, while the block runs.
 
-    What the holder itself starts works for it, and is let through. Raises ClusterError that names the holder.
+    What the holder has started, itself or by others (a suite that runs the line), works for it, and is let through.
+    Raises ClusterError that names the holder.
     """
     folder = settings.cache / "clusters"
     folder.mkdir(parents=True, exist_ok=True)
@@ -39,7 +40,7 @@ def _held(path: Path, name: str, command: str) -> Iterator[None]:
     descriptor = _taken(path)
     if descriptor is None:
         holder = _holder(path)
-        if holder.get("pid") != os.getppid():
+        if holder.get("pid") not in tuple(_ancestors()):
             raise _refused(name, holder)
         yield
         return
@@ -63,6 +64,17 @@ def _taken(path: Path) -> int | None:
             pass
         os.close(descriptor)
     return None
+
+
+def _ancestors() -> Iterator[int]:
+    """Who started us, who started that one, and so on (proc_pid_stat(5): the fourth field, behind the name)."""
+    pid = os.getppid()
+    while pid > 0:
+        yield pid
+        try:
+            pid = int(Path("/proc", str(pid), "stat").read_text().rpartition(")")[2].split()[1])
+        except (OSError, ValueError, IndexError):  # it has ended meanwhile, or is not ours to see
+            return
 
 
 def _holder(path: Path) -> dict[str, object]:

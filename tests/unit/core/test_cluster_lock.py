@@ -99,9 +99,13 @@ def test_of_several_none_is_kept_where_one_is_held(settings: Settings) -> None:
             pass
 
 
-def test_what_the_holder_starts_works_for_it(settings: Settings) -> None:
+@pytest.mark.parametrize("between", [[], ["sh", "-c", '"$@"; exit $?', "sh"]])
+def test_what_the_holder_starts_works_for_it(settings: Settings, between: list[str]) -> None:
     with clusters_held(settings, command="gate_mutants"):
-        child = subprocess.run(words(settings), env=ENVIRONMENT, capture_output=True, check=False, timeout=60)
+        argv = [*between, *words(settings)]
+        child = subprocess.run(
+            argv, env=ENVIRONMENT, capture_output=True, stdin=subprocess.DEVNULL, check=False, timeout=60
+        )
         assert (child.returncode, child.stdout) == (0, b"held\n")
         assert locked(lock(settings)) is None, "and its end is not the holder's"
 
@@ -124,7 +128,7 @@ def test_a_lock_that_was_removed_while_one_waited_for_it_is_none(
     assert len(tried) == 2
 
 
-@pytest.mark.parametrize("torn", ["", "{", "[]", '{"pid": "x", "since": 1}', '{"pid": 1}'])
+@pytest.mark.parametrize("torn", ["", "{", "[]", '{"pid": "x", "since": 1}', '{"pid": 0}'])
 def test_a_holder_that_has_not_told_yet_is_another_process(settings: Settings, torn: str) -> None:
     lock(settings).parent.mkdir(parents=True)
     lock(settings).write_text(torn)
