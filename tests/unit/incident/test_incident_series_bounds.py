@@ -9,7 +9,7 @@ from tests.unit.incident.plots import STEP, WHEN, alert, restarts, seen, told, w
 from sluice.domain import Series
 from sluice.incident.spikes import Spike, spikes
 from sluice.incident.window import Window, window
-from sluice.steps.incident_series import alert_happenings, burn_happenings, restart_happenings
+from sluice.steps.incident_series import FASTEST, alert_happenings, burn_happenings, restart_happenings
 
 LAST = WHEN.end - STEP
 
@@ -49,6 +49,11 @@ def test_of_an_alerts_labels_those_are_told_that_say_whose_it_is() -> None:
 def test_a_point_that_is_no_number_hides_no_restart() -> None:
     (found,) = restart_happenings([restarts((1000, 3), (1015, math.nan), (1030, 4))], [], WHEN)
     assert (found.at, found.what) == (1030, "started again")
+    assert restart_happenings([restarts((1015, math.nan))], [], WHEN) == []
+
+
+def test_burning_is_what_somebody_is_woken_for() -> None:
+    assert FASTEST == 14.4  # 2 % of 30 days' budget in an hour
 
 
 def test_a_reason_is_the_containers_own_of_then_and_in_force() -> None:
