@@ -28,7 +28,8 @@ if words[0] == 'create':
     assert sys.stdin.read() == 'the config'
     if os.path.exists(container):
         print('ERROR: node(s) already exist for a cluster with the name', file=sys.stderr); sys.exit(1)
-    made = {{'Id': 'made-%d' % os.getpid(), 'State': {{'Running': True}}, 'Config': {{'Image': option('--image')}}}}
+    made = {{'Id': 'made-%d' % os.getpid(), 'Config': {{'Image': option('--image')}}}}
+    made['State'] = {{'Running': True, 'StartedAt': 'at noon'}}
     open(container, 'w').write(json.dumps(made))
     if behaviour == 'fails':
         print('ERROR: failed to init node with kubeadm', file=sys.stderr); sys.exit(1)
@@ -62,6 +63,12 @@ class Rig:
 
     def mark(self) -> Path:
         return self.folder / "state" / "mine.json"
+
+    def state(self, **changed: object) -> None:
+        """Have the node's container in another state."""
+        inspected = json.loads((self.engine.folder / NODE).read_text())
+        inspected["State"] |= changed
+        self.engine.put(NODE, inspected)
 
     async def create(self, said: list[str] | None = None) -> None:
         await self.cluster.create(IMAGE, "the config", (said if said is not None else []).append)
@@ -235,4 +242,23 @@ async def test_a_cluster_on_another_host_is_called_by_that_hosts_name(rig: Rig) 
     await rig.create()
     address = rig.api.url.replace("127.0.0.1", "localhost")
     assert f"server: {address}" in rig.cluster.kubeconfig.read_text()
+    assert await rig.cluster.runs(IMAGE)
+
+
+async def test_a_node_that_was_started_again_is_not_the_one_that_was_made(rig: Rig) -> None:
+    assert await rig.cluster.interrupted() == "", "there is none"
+    await rig.create()
+    assert await rig.cluster.interrupted() == ""
+    rig.state(StartedAt="at one")
+    assert await rig.cluster.interrupted() == "its node was stopped, and started again: at one"
+    assert not await rig.cluster.runs(IMAGE), "although its API server answers"
+    rig.state(Running=False, FinishedAt="at two")
+    assert await rig.cluster.interrupted() == "its node is stopped since at two"
+
+
+async def test_a_mark_of_before_tells_nothing_of_a_start(rig: Rig) -> None:
+    await rig.create()
+    mark = json.loads(rig.mark().read_text())
+    assert mark.pop("started") == "at noon"
+    rig.mark().write_text(json.dumps(mark))
     assert await rig.cluster.runs(IMAGE)

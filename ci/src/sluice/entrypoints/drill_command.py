@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from sluice.bootstrap import Options, Toolbox
+from sluice.cluster_lock import clusters_held
 from sluice.drill import Drill
 from sluice.entrypoints.console import Mode, answer, finish, home, progress, root, say, settings_of, show, shown
 from sluice.recovery import page
@@ -38,7 +39,7 @@ def drill(
     settings = settings_of(supply)
 
     async def work() -> int:
-        with progress() as shown_here:
+        with clusters_held(settings, command="drill"), progress() as shown_here:
             here = home(settings)
             run = Run(here / "drills", shown_here, again=again.resolve() if again else None)
             options = Options(keep=keep, may_install=not no_install)
