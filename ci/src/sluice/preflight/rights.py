@@ -15,13 +15,13 @@ _WRITE = ("get", "create", "update", "patch", "delete")
 _OF_EVERY = {
     "": ("secrets", "configmaps", "services", "serviceaccounts"),
     "monitoring.coreos.com": ("servicemonitors",),
+    "networking.k8s.io": ("networkpolicies",),
 }
 _OF_SERVICES = {
     "": ("pods",),  # of `helm test`
     "apps": ("deployments",),
     "autoscaling": ("horizontalpodautoscalers",),
     "policy": ("poddisruptionbudgets",),
-    "networking.k8s.io": ("networkpolicies",),
     "coordination.k8s.io": ("leases",),  # the lock of promotions
 }
 _OF_MONITORING = {
