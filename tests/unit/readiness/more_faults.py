@@ -246,11 +246,18 @@ def _migration(snapshot: Snapshot) -> None:
     pod(snapshot)["initContainers"] = [first]
 
 
+def _agent_of_the_node(snapshot: Snapshot) -> Snapshot:
+    snapshot = drop("logging", "NetworkPolicy")(snapshot) or snapshot
+    pod(snapshot, "logging", "DaemonSet")["hostNetwork"] = True
+    return snapshot
+
+
 # What is no fault of an item, however it looks.
 FINE: Sequence[tuple[str, Fault]] = (
     ("networking.certificates", _certificates()),
     ("networking.certificates", number("client_certificates")),
     ("networking.tls", _without("ingresses")),
+    ("networking.policies", _agent_of_the_node),
     ("reliability.pods", _job),
     ("reliability.pods", _elsewhere),
     ("reliability.graceful", take(pod, "terminationGracePeriodSeconds")),
