@@ -35,7 +35,7 @@ class Store:
 
 @dataclass(frozen=True)
 class Figures:
-    """What a drill measured. Times in seconds since the epoch, durations in seconds; `chain` is what its keeper finds of it.
+    """What a drill measured. Times in seconds since the epoch, durations in seconds; `chain` as its keeper finds it.
 
     `steps` are the names and durations between the disaster and the end, in order.
     """
