@@ -9,6 +9,8 @@ from sluice.adapters.docker.backup_store import BackupStore
 from sluice.adapters.docker.engine import Engine
 from sluice.adapters.docker.registry import OWNER_LABEL, LocalRegistry
 from sluice.adapters.kind.cluster import KindCluster
+from sluice.regions.active import FOLDER as ACTIVE
+from sluice.regions.model import REGIONS, cluster_of
 from sluice.settings import Settings
 from sluice.supply.artifact import program
 from sluice.supply.cache import Cache
@@ -35,6 +37,8 @@ async def clean(settings: Settings, root: Path, *, with_cache: bool) -> list[str
                 said.append(f"removed the cluster {cluster}")
             if await LocalRegistry(docker, cluster, port).remove():
                 said.append(f"removed the registry {cluster}-registry and its volume")
+        regions = [cluster_of(name, region) for region in REGIONS]
+        said += [f"removed the cluster {one}" for one in regions if await _delete_cluster(docker, one, cache)]
         store = BackupStore(docker, name, root / settings.run.folder / "backups")
         if await store.stop():
             said.append(f"stopped the store of back-ups; they stay: docker volume rm {store.container} removes them")
@@ -62,7 +66,7 @@ async def clean(settings: Settings, root: Path, *, with_cache: bool) -> list[str
             (cache / "clusters").rmdir()
         said.append(f"removed what was built and fetched below {cache}")
     home = root / settings.run.folder
-    for made in (home / "tools", home / "target"):
+    for made in (home / "tools", home / "target", home / ACTIVE):
         if made.exists():
             shutil.rmtree(made)
     return said or ["nothing here was made by Sluice"]

@@ -102,6 +102,24 @@ class KindCluster:
                 await self.delete()
             raise
 
+    async def wake(self) -> bool:
+        """Start the node of our cluster again where it was stopped; returns whether there was one to be started.
+
+        Raises NotReady where its API server does not answer then, ClusterError as `owned` does.
+        """
+        found = await self._engine.container(self.node)
+        if found is None or found["State"]["Running"] or not await self.owned():
+            return False
+        await self._engine.docker("start", self.node, log=self._log)
+        await until(
+            self._not_healthy,
+            deadline_seconds=_READY_SECONDS,
+            what=f"the node {self.node}",
+            next_command=f"docker exec {self.node} journalctl -u kubelet",
+        )
+        await self._keep_service_addresses_inside()
+        return True
+
     async def delete(self) -> bool:
         """Delete the cluster if it is ours; returns whether there was one."""
         existed = await self.owned()
