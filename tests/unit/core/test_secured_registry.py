@@ -15,6 +15,7 @@ from cryptography import x509
 from tests.unit.core.support import OURS, FakeEngine, container_json, failed
 
 from sluice import certificates
+from sluice.adapters.docker import secured
 from sluice.adapters.docker.registry import LocalRegistry
 from sluice.adapters.docker.secured import Secured
 from sluice.errors import ClusterError, CommandFailed
