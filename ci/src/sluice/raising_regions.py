@@ -14,6 +14,7 @@ from pathlib import Path
 import anyio
 
 from sluice.adapters.kubernetes.manifests import Manifests
+from sluice.adapters.kubernetes.pulling import pull_images
 from sluice.adapters.kubernetes.region import RegionCluster, last_known
 from sluice.adapters.waiting import until
 from sluice.domain import Fixture, Image, Source
@@ -25,7 +26,7 @@ from sluice.regions.active import Active
 from sluice.regions.model import REGIONS, Marker, Seen, other
 from sluice.run import begin
 from sluice.steps.fence_region import UNKNOWN, fence
-from sluice.steps.install_charts import Installer, prepare
+from sluice.steps.install_charts import SIDECARS, Installer, prepare
 from sluice.steps.install_fixtures import ensure_passwords, provide
 from sluice.steps.install_region import (
     MIRROR,
@@ -203,6 +204,9 @@ class Regions:
         await self._mirror_keys(primary, at)
         await at.region.mark(Marker(at.name, "standby", now.epoch))
         await self._install_services(at, source, services, replicas=0)
+        references = sorted({one.reference for one in self._run_by_services(source, services)})
+        pull = partial(pull_images, at.region.client, self._spaces.services, references, deadline_seconds=limit)
+        await run.step(f"pull images in {at.name}", pull, deadline_seconds=limit + 5)
         await self._install_fixtures(at, source, standby=True)
 
         async def follows() -> str | None:
@@ -264,6 +268,12 @@ class Regions:
                     self._run.step, f"install {one.name} in {at.name}", work, deadline_seconds=self._limits.charts
                 )
                 begin(group, step)
+
+    def _run_by_services(self, source: Source, services: Mapping[str, Image]) -> list[Image]:
+        """What services' pods run: their own images, and those beside them."""
+        beside = {SIDECARS[needed] for one in source.services for needed in one.requires if needed in SIDECARS}
+        found = [image for one in self._images.values() for name, image in one.items() if name in beside]
+        return [*services.values(), *found]
 
     async def _note(self, at: _Raised, source: Source, services: Mapping[str, Image]) -> None:
         """Note in the region's ledger what is installed there and up."""

@@ -236,3 +236,17 @@ async def test_a_cluster_on_another_host_is_called_by_that_hosts_name(rig: Rig) 
     address = rig.api.url.replace("127.0.0.1", "localhost")
     assert f"server: {address}" in rig.cluster.kubeconfig.read_text()
     assert await rig.cluster.runs(IMAGE)
+
+
+async def test_a_node_that_was_stopped_is_started_again_and_one_that_runs_or_is_not_there_is_left(rig: Rig) -> None:
+    assert not await rig.cluster.wake()
+    await rig.create()
+    assert not await rig.cluster.wake()
+    rig.engine.put(NODE, {**json.loads((rig.engine.folder / NODE).read_text()), "State": {"Running": False}})
+    assert await rig.cluster.wake()
+    assert rig.engine.called("start") == [("start", NODE)]
+    refused = rig.engine.called("exec", NODE, "iptables")
+    assert len(refused) == 4, "its tables went with its network namespace"
+    rig.engine.put(NODE, container_json(IMAGE, number="theirs") | {"State": {"Running": False}})
+    with pytest.raises(ClusterError, match="did not make"):
+        await rig.cluster.wake()

@@ -9,6 +9,7 @@ import pytest
 from tests.unit.regions.pairs import SOURCE, Killed, Pair
 
 from sluice import failing_over
+from sluice.adapters.kubernetes.region import last_known
 from sluice.errors import FailoverError, FailoverRefused, NotReady, RecoveryError
 from sluice.failing_over import STATE, Failover, Switch
 from sluice.regions import active as entry
@@ -159,8 +160,7 @@ async def test_a_mirror_that_does_not_drain_ends_a_switch_that_was_not_forced(pa
 
 
 async def test_a_region_that_is_lost_is_not_fenced_which_is_said_and_recorded(pair: Pair, mirror: Mirror) -> None:
-    copied = failing_over.last_known
-    assert copied(pair.ledger_copy("east")) == ""
+    assert last_known(pair.ledger_copy("east")) == ""
     pair.regions["west"].release_of = ""  # nor does this host know of east's
     pair.regions["east"].cause = "connection refused"
     with pytest.raises(FailoverRefused) as caught:
