@@ -55,14 +55,19 @@ async def share_secrets(active: Secrets, standby: Secrets, names: Sequence[str],
                 expected="what ./nox -s regions made there",
                 next_command="./nox -s regions -- up",
             )
-        await standby.ensure_secret(name, namespace, wanted)
-        if await standby.read_secret(name, namespace) != wanted:
-            raise FailoverError(
-                f"{region} has a Secret {name} of its own",
-                seen="other values than those of the active region",  # never which
-                expected="the same in both: what follows has the active region's roles and keys",
-                next_command=f"kubectl --namespace {namespace} delete secret {name}, in {region}; then the same again",
-            )
+        await give_secret(standby, name, wanted, namespace, region)
+
+
+async def give_secret(standby: Secrets, name: str, wanted: Mapping[str, str], namespace: str, region: str) -> None:
+    """Give the region that stands by (`region`) a Secret. Raises FailoverError where it has another of that name."""
+    await standby.ensure_secret(name, namespace, wanted)
+    if await standby.read_secret(name, namespace) != wanted:
+        raise FailoverError(
+            f"{region} has a Secret {name} of its own",
+            seen="other values than those of the active region",  # never which
+            expected="the same in both: what follows has the active region's roles and keys",
+            next_command=f"kubectl --namespace {namespace} delete secret {name}, in {region}; then the same again",
+        )
 
 
 def in_a_region(root: Path, fixture: str) -> Fixture:

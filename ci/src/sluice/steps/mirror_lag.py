@@ -8,12 +8,12 @@ from sluice.certificates import certificates
 from sluice.errors import ClusterError, FailoverError, NotReady, RecoveryError, in_a_line
 from sluice.regions.mirror import Lag, parse
 from sluice.regions.model import BROKER_PORT, REGIONS, node_of, other
-from sluice.steps.install_region import Secrets
+from sluice.steps.install_region import Secrets, give_secret
 from sluice.steps.keep_backups import JobRunner
 
 KEYS = "kafka-region"
 _LAG = "mirror-lag"
-_JOB_SECONDS = 90.0  # two JVMs on a busy machine
+_JOB_SECONDS = 90.0  # four JVMs on a busy machine
 _PAUSE_SECONDS = 1.0
 
 
@@ -34,14 +34,7 @@ async def region_keys(active: Secrets, standby: Secrets | None, cluster: str, na
     if standby is None:
         return
     wanted = kept | {"source": _broker(cluster, region)}
-    await standby.ensure_secret(KEYS, namespace, wanted)
-    if await standby.read_secret(KEYS, namespace) != wanted:
-        raise FailoverError(
-            f"{other(region)} has a Secret {KEYS} of its own",
-            seen="other values than those of the active region",  # never which
-            expected="the active region's keystore.pem and ca.crt, and that region's broker as the source",
-            next_command=f"kubectl --namespace {namespace} delete secret {KEYS}, in {other(region)}; then again",
-        )
+    await give_secret(standby, KEYS, wanted, namespace, other(region))
 
 
 async def mirror_lag(jobs: JobRunner, namespace: str, name: str) -> Lag:
