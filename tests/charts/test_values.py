@@ -18,6 +18,7 @@ from .rendering import (
     Helm,
     chart_values,
     library_defaults,
+    of_kind,
     read_values,
     run,
 )
@@ -149,6 +150,15 @@ def test_the_suites_values_fit_the_chart(helm: Helm, chart: str) -> None:
         file = REPOSITORY / "tests" / "e2e" / "values" / f"{name}.yaml"
         if file.exists():
             assert helm.template(chart, "local", "--values", str(file)) != helm.template(chart, "local"), name
+
+
+@pytest.mark.parametrize("chart", SERVICE_CHARTS)
+def test_in_a_region_that_stands_by_a_service_has_no_pods(helm: Helm, chart: str) -> None:
+    manifests = helm.manifests(chart, "local", "--set", "autoscaling.enabled=false,autoscaling.minReplicas=0")
+    [deployment] = of_kind(manifests, "Deployment")
+    assert deployment["spec"]["replicas"] == 0
+    assert of_kind(manifests, "HorizontalPodAutoscaler") == []
+    assert helm.try_template(chart, "local", "--set", "autoscaling.minReplicas=0").returncode != 0
 
 
 @pytest.mark.parametrize("chart", SERVICE_CHARTS)
