@@ -170,7 +170,9 @@ class Failover:
         async def have_it_all(state: Switch) -> Switch:
             if not state.unreachable:
                 state = await self._drain(new, state)
-            found = await catch_up(new, state.wrote, deadline_seconds=self._limit)
+            # Of a side that went while it was fenced, what has not arrived never will.
+            wrote = 0 if state.unreachable else state.wrote
+            found = await catch_up(new, wrote, deadline_seconds=self._limit)
             return replace(state, last_commit=found.last_commit)
 
         async def make_primary(state: Switch) -> Switch:

@@ -52,7 +52,6 @@ class _Raised:
     region: RegionCluster
     installer: Installer
     secrets: Manifests
-    replicas: int
 
     @property
     def name(self) -> str:
@@ -159,7 +158,7 @@ class Regions:
         ready = partial(prepare, installer, definitions)
         await run.step(f"prepare {name}", ready, deadline_seconds=self._limits.charts)
         region = await ways.enter_async_context(self._tools.reached(name, source))
-        return _Raised(region, installer, secrets, 0)
+        return _Raised(region, installer, secrets)
 
     async def _primary(
         self, at: _Raised, source: Source, services: Mapping[str, Image], now: Active, *, first: bool

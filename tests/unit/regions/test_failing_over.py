@@ -189,6 +189,19 @@ async def test_a_region_that_is_lost_while_it_is_fenced_is_not_left_behind_unask
     assert "west: promoted" in pair.log
 
 
+async def test_what_a_side_that_went_while_it_was_fenced_did_not_send_is_not_waited_for(
+    pair: Pair, mirror: Mirror
+) -> None:
+    pair.regions["east"].dies_at = "server down"
+    with pytest.raises(Killed):
+        await switched(pair)
+    pair.regions["east"].cause, pair.regions["west"].wrote = "no route to host", 90
+    pair.begin(again=release(pair))
+    state = await switched(pair, force=True)
+    assert (state.wrote, state.unreachable) == (100, "no route to host")
+    assert "west: promoted" in pair.log
+
+
 async def test_while_one_is_under_way_no_other_begins(pair: Pair, mirror: Mirror) -> None:
     pair.regions["west"].dies_at = "promoted"
     with pytest.raises(Killed):

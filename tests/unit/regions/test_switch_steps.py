@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass, field
 
+import anyio
 import pytest
 
 from sluice.errors import ClusterError, FailoverError, LedgerError, NotReady
 from sluice.regions.model import Database, Marker, Seen
+from sluice.steps import promote_region
 from sluice.steps.fence_region import UNKNOWN, fence
 from sluice.steps.look_at_region import look
 from sluice.steps.promote_region import catch_up, promote
@@ -104,6 +106,14 @@ async def test_it_waits_until_the_standby_has_replayed_all_that_was_written() ->
 async def test_of_a_region_that_was_lost_it_waits_for_what_arrived(wrote: int) -> None:
     west = Region("west", [BEHIND, WHOLE])
     assert await catch_up(west, wrote, deadline_seconds=5) == WHOLE
+
+
+async def test_what_arrived_in_part_is_not_waited_for_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last record of a primary that was lost in the middle of sending it."""
+    monkeypatch.setattr(promote_region, "_STILL_SECONDS", 0.3)
+    began = anyio.current_time()
+    assert await catch_up(Region("west", [BEHIND]), 0, deadline_seconds=10) == BEHIND
+    assert anyio.current_time() - began >= 0.3
 
 
 async def test_at_the_deadline_it_tells_how_far_it_is() -> None:

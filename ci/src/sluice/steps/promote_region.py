@@ -8,6 +8,7 @@ from sluice.errors import FailoverError, NotReady, in_a_line
 from sluice.regions.model import Database, Marker
 
 _POLL_SECONDS = 0.2
+_STILL_SECONDS = 3.0  # of a lost primary the last record may have arrived in part: it is never replayed
 
 
 class Promoted(Protocol):
@@ -29,12 +30,12 @@ class Promoted(Protocol):
 
 
 async def catch_up(new: Promoted, wrote: int, *, deadline_seconds: float) -> Database:
-    """Wait until a standby has replayed up to `wrote` (bytes of WAL), or all that it has where that is not positive.
+    """Wait until a standby has replayed up to `wrote` (bytes of WAL), or all that it can where that is not positive.
 
     Returns it as it was then. Raises NotReady at the deadline with how far it is, FailoverError where it follows
     nobody already: nobody can tell then what it has.
     """
-    last = "no answer"
+    last, still_at, since = "no answer", -1, 0.0
     with anyio.move_on_after(deadline_seconds):
         while True:
             try:
@@ -50,7 +51,10 @@ async def catch_up(new: Promoted, wrote: int, *, deadline_seconds: float) -> Dat
                         next_command="./nox -s regions -- status",
                     )
                 goal = wrote if wrote > 0 else found.received
-                if found.at >= goal:
+                if found.at != still_at:
+                    still_at, since = found.at, anyio.current_time()
+                still = wrote <= 0 and anyio.current_time() - since >= _STILL_SECONDS
+                if found.at >= goal or still:
                     return found
                 last = f"it has replayed {found.at} of {goal} bytes of WAL, {found.received} are there"
             await anyio.sleep(_POLL_SECONDS)
