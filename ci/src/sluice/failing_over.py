@@ -106,16 +106,16 @@ class Failover:
         self.check_name()
         active = entry.read(self._home)
         async with self._regions(source) as (old, new):
-            seen = [await self._seen(name, one) for name, one in ((other(self._target), old), (self._target, new))]
+            left, wanted = await self._seen(other(self._target), old), await self._seen(self._target, new)
             mirror: int | str = "its source does not answer"
-            if new and not seen[0].unreachable and not seen[1].unreachable:
+            if new and not left.unreachable and not wanted.unreachable:
                 mirror = await self._mirror(new)
-        reasons = against(self._target, active, *seen, mirror)
+        reasons = against(self._target, active, left, wanted, mirror)
         if reasons.refused or (reasons.lag and not self._force):
             raise self._refused([*reasons.refused, *reasons.lag], only_lag=not reasons.refused)
-        if lost and not seen[0].unreachable:
+        if lost and not left.unreachable:
             raise FailoverError(
-                f"{seen[0].name} was lost on purpose and answers all the same",
+                f"{left.name} was lost on purpose and answers all the same",
                 seen="an answer of its API server",
                 expected="none",
                 next_command="docker ps",

@@ -64,7 +64,7 @@ class RegionCluster:
         self.name = name
         self._cluster = cluster
         self.client = client
-        self._kubectl = [kubectl, "--kubeconfig", kubeconfig, "--namespace", namespace]
+        self._kubectl: list[str | Path] = [kubectl, "--kubeconfig", kubeconfig, "--namespace", namespace]
         self._namespace = namespace
         self._services = tuple(services)
         self._copy = ledger_copy
@@ -239,7 +239,7 @@ class RegionCluster:
 
     async def _exec(self, *words: str, seconds: float) -> str:
         """What a program says in the server's pod."""
-        command = [*self._kubectl, "exec", _SERVER_POD, "--container", SERVER, "--", *words]
+        command: list[str | Path] = [*self._kubectl, "exec", _SERVER_POD, "--container", SERVER, "--", *words]
         try:
             done = await run(command, deadline_seconds=seconds, log=self._log, what=f"{words[0]} in {self.name}")
         except SluiceError as error:
