@@ -128,11 +128,7 @@ class Rig:
         shutil.copytree(self.home / "formatted", self.home / name)
         file = self._server(name, plain, controller, external)
         log = self.home / f"{name}.log"
-        argv = [
-            *self.java(_CONFIG / "log4j2.yaml"),
-            "kafka.Kafka",
-            file,
-        ]
+        argv = [*self.java(_CONFIG / "log4j2.yaml"), "kafka.Kafka", str(file)]
         with running(argv, ready=lambda: "Kafka Server started" in log.read_text(errors="replace"), log=log):
             yield Broker(f"127.0.0.1:{plain}", f"localhost:{external}")
 
