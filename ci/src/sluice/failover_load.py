@@ -16,7 +16,7 @@ from sluice.domain import Source, dump
 from sluice.errors import FailoverError
 from sluice.failing_over import Switch
 from sluice.files import json_lines, write_atomically
-from sluice.recovery.marks import Mark
+from sluice.recovery.marks import Mark, anchor_before
 from sluice.region_tools import RegionTools
 from sluice.regions.figures import SCHEMA, Figures, compared, silence
 from sluice.regions.model import REGIONS
@@ -126,16 +126,15 @@ class Load:
     def _anchor(self, state: Switch, lines: list[dict[str, Any]]) -> dict[str, Any]:
         """The newest anchor that the new side must have: of before it was touched, and of before its last commit."""
         until_then = min(state.began, state.last_commit or state.began) if state.unreachable else state.began
-        anchors = [line for line in lines if "anchor" in line]
-        old = [line for line in anchors if line["at"] <= until_then]
-        if not anchors:
+        found = anchor_before(lines, until_then)
+        if found is None:
             raise FailoverError(
                 "no anchor of audit's chain was taken before the switch",
                 seen=f"{self._file} has none",
                 expected="one every few seconds while marks are written",
                 next_command=f"read {self._run.logs / 'failover-write.log'}",
             )
-        return (old or anchors[:1])[-1]
+        return found
 
     async def _contexts(self, source: Source) -> dict[str, Path]:
         """How each region is reached, as the suites reach theirs."""

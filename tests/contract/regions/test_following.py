@@ -71,6 +71,24 @@ def test_a_copy_that_was_killed_is_begun_anew(pair: Pair) -> None:
     assert not west.data.with_name("data.new").exists()
 
 
+def test_where_wal_was_given_up_for_who_was_away_too_long_a_copy_is_made(pair: Pair) -> None:
+    east, west = pair
+    east.stop()
+    smaller = {"max_slot_wal_keep_size=256MB": "max_slot_wal_keep_size=16MB", "wal_keep_size=128MB": "wal_keep_size=0"}
+    east.arguments = tuple(smaller.get(word, word) for word in east.arguments)
+    east.up("primary")
+    west.stop()
+    for number in range(6):
+        east.write(f"meanwhile-{number}")
+        east.ask("SELECT pg_switch_wal()")
+    east.ask("CHECKPOINT")
+    east.until("SELECT wal_status FROM pg_replication_slots", "lost")
+    shutil.rmtree(west.data)  # what docs/failover.md says
+    assert west.up("standby") == "west: follows a new copy"
+    west.until("SELECT count(*) FROM marked", "7")
+    east.until("SELECT wal_status FROM pg_replication_slots WHERE active", "reserved")
+
+
 def test_who_does_not_know_the_password_gets_nothing(pair: Pair) -> None:
     _, west = pair
     west.stop()

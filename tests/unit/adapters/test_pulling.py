@@ -31,7 +31,8 @@ class Api:
             return httpx.Response(409 if there else 201, json={})
         if request.method == "DELETE":
             self.log.append("removed")
-            self.pod = None if not self.lasts else {"metadata": {"deletionTimestamp": "now"}}
+            here = {"containerStatuses": HERE}  # of the pod that leaves
+            self.pod = {"metadata": {"deletionTimestamp": "now"}, "status": here} if self.lasts else None
             return httpx.Response(200 if self.pod else 404, json={})
         if self.pod and "deletionTimestamp" in self.pod["metadata"]:
             self.lasts -= 1

@@ -83,12 +83,14 @@ if [ -e "$PGDATA/standby.signal" ] && [ ! -e "$PGDATA.rewinding" ]; then
     exit 0
 fi
 await_peer primary "that it writes"
-if ! made=$(ask "CREATE_REPLICATION_SLOT $name PHYSICAL RESERVE_WAL"); then
-    case $made in
-        *"already exists"*) ;;
-        *) fail "no slot for $name: $made" 75 ;;
+# One of before may be of WAL that was given up; nobody follows by it, since whoever would is not there yet.
+if ! gone=$(ask "DROP_REPLICATION_SLOT $name"); then
+    case $gone in
+        *"does not exist"*) ;;
+        *) fail "the slot of $name is in use: $gone" 75 ;;
     esac
 fi
+made=$(ask "CREATE_REPLICATION_SLOT $name PHYSICAL RESERVE_WAL") || fail "no slot for $name: $made" 75
 how="follows a new copy"
 if used; then
     own=$(control 'Database system identifier')
