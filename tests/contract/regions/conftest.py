@@ -149,11 +149,15 @@ class Side(Server):
 
     def identifier(self) -> str:
         """Its database's identifier."""
+        return self.control("Database system identifier")
+
+    def control(self, name: str) -> str:
+        """What its control file says."""
         told = subprocess.run(
             [self.programs / "pg_controldata", self.data], capture_output=True, text=True, check=True,
             env=self.environment(LC_ALL="C"), user=self.account,
         ).stdout  # fmt: skip
-        found = re.search(r"system identifier: +(\d+)", told)
+        found = re.search(rf"^{name}: +(.+)$", told, re.MULTILINE)
         assert found
         return found[1]
 

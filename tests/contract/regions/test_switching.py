@@ -87,10 +87,12 @@ def test_the_new_primary_starts_again_while_the_old_one_is_not_back(pair: Pair) 
 
 def test_one_that_was_promoted_and_killed_before_its_checkpoint_knows_its_timeline(pair: Pair) -> None:
     east, west = pair
+    # So much that has to be written down that the checkpoint after the promotion takes its time.
+    east.ask("INSERT INTO marked SELECT 'much-' || number FROM generate_series(1, 200000) AS number")
     east.stop()
     assert west.ask("SELECT pg_promote(wait := true, wait_seconds := 30)") == "t"
-    west.write("of-west")
     west.lose()
+    assert west.control("Latest checkpoint's TimeLineID") == "1"
     east.tell(alone="yes")
     east.up("primary")  # whoever told it that it is alone was wrong
     assert west.up("primary") == "west: goes on as the primary"
