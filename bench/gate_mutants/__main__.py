@@ -18,6 +18,7 @@ from bench.gate_mutants.harmless import healthy
 from bench.gate_mutants.running import Line
 from bench.gate_mutants.table import render
 
+from sluice.cluster_lock import clusters_held
 from sluice.errors import SluiceError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -41,11 +42,14 @@ def main() -> int:
         listing(everything.values())
         return 0
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever ends it finds the good release, too
-    bench = Bench(ROOT, asked.out, Line(asked.cluster, asked.port, tuple(asked.suite or SUITES), asked.out / "tools"))
+    line = Line(asked.cluster, asked.port, tuple(asked.suite or SUITES), asked.out / "tools")
+    bench = Bench(ROOT, asked.out, line)
     status = 0
     try:
         if not asked.write or asked.only or asked.resume:
-            run(bench, asked)
+            # Between two runs, too: what a release left is removed then.
+            with clusters_held(line.settings(ROOT), command="gate_mutants"):
+                run(bench, asked)
     except KeyboardInterrupt:
         print("stopped; --resume goes on with what is left", file=sys.stderr)
         status = 130

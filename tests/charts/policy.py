@@ -8,7 +8,7 @@ from typing import Any
 from .rendering import Manifest
 
 EXCEPTIONS: Mapping[tuple[str, str], str] = {
-    ("promtail", "non-root"): "the kubelet's log files can be read by root alone; it has no capability",
+    ("promtail", "non-root"): "only root may write its positions' folder, made by the kubelet; no capability",
     ("promtail", "host paths"): "reads /var/log/pods, keeps its positions beside it",
     ("promtail", "token"): "asks the API server for the pods' labels",
     ("alloy", "non-root"): "as promtail, which it takes the place of",

@@ -190,6 +190,7 @@ AUTH = "loki.auth.enabled=true"
         ("oke", "loki.objectStorage.s3.endpoint=", 'loki.objectStorage.s3.endpoint = ""'),
         ("oke", "loki.objectStorage.s3.region=", '.region = ""'),
         ("oke", "loki.objectStorage.secret=", 'loki.objectStorage.secret = ""'),
+        ("oke", "networkPolicy.egress=null", "loki.objectStorage.type = s3, networkPolicy.egress = {}"),
         ("aks", "loki.objectStorage.azure.account=", 'loki.objectStorage.azure.account = ""'),
         ("aks", "loki.objectStorage.azure.clientId=", 'loki.objectStorage.azure.clientId = ""'),
         ("local", "loki.ruler.storage=", 'loki.ruler.enabled = true, loki.ruler.storage = ""'),

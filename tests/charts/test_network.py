@@ -87,12 +87,19 @@ def test_whom_a_service_may_call(helm: Helm, chart: str) -> None:
 
 def test_notification_may_send_mail_and_call_webhooks_outside(helm: Helm) -> None:
     mail, webhooks = policy_of(helm, "notification")["egress"][3:]
-    assert mail == {"ports": [{"port": 25}, {"port": 465}, {"port": 587}]}
+    assert mail["ports"] == [{"port": 25}, {"port": 465}, {"port": 587}]
     assert webhooks["ports"] == [{"port": 80}, {"port": 443}]
+    assert mail["to"] == webhooks["to"]
     (outside,) = webhooks["to"]
     assert outside["ipBlock"]["cidr"] == "0.0.0.0/0"
-    # A user's address that leads to the cloud's metadata or into the cluster is nobody's webhook.
+    # A user's address that leads to the cloud's metadata or into the cluster is nobody's webhook, and no mail server.
     assert {"169.254.0.0/16", "10.0.0.0/8"} <= set(outside["ipBlock"]["except"])
+
+
+def test_a_mail_server_inside_is_named_in_the_place_of_the_internet(helm: Helm) -> None:
+    mail = 'networkPolicy.egress.mail={"cidr": "10.1.2.3/32", "except": [], "ports": [587]}'
+    rule = policy_of(helm, "notification", "local", "--set-json", mail)["egress"][3]
+    assert rule == {"to": [{"ipBlock": {"cidr": "10.1.2.3/32"}}], "ports": [{"port": 587}]}
 
 
 def test_on_a_cloud_the_database_the_control_plane_and_the_ingress_are_reached(helm: Helm) -> None:

@@ -41,7 +41,8 @@ def values(tmp_path: Path, **changed: Any) -> tuple[str, ...]:
     """Arguments for helm: all receivers, with `changed` in the place of what alertmanager has."""
     whole = {"unattended": False, "receivers": RECEIVERS, "routes": ROUTES, **changed}
     file = tmp_path / f"{'-'.join(changed) or 'whole'}.yaml"  # what is rendered is kept by the arguments
-    file.write_text(yaml.safe_dump({"alertmanager": whole}), encoding="utf-8")
+    reached = {"receivers": {"outside": {"cidr": "192.0.2.0/24", "ports": [443]}}}
+    file.write_text(yaml.safe_dump({"alertmanager": whole, "networkPolicy": reached}), encoding="utf-8")
     return "--values", str(file)
 
 

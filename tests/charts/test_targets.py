@@ -13,6 +13,7 @@ from sluice.promotion.chart_values import charts_of, files_for, values_for
 from sluice.promotion.model import Target
 from sluice.promotion.needs import Secret, needs_of
 from sluice.promotion.targets import load_targets
+from sluice.readiness.checks.capacity import quantity
 
 from .policy import workloads
 from .rendering import (
@@ -114,6 +115,17 @@ def test_preflight_looks_for_every_storage_class(rendered: dict[str, dict[str, l
     claims = [one for found in rendered[name].values() for manifest in found for one in claims_of(manifest)]
     assert claims
     assert {claim.get("storageClassName", "") for claim in claims} == set(needs.storage_classes)
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_prometheus_deletes_its_oldest_before_its_volume_is_full(
+    rendered: dict[str, dict[str, list[Manifest]]], name: str
+) -> None:
+    (prometheus,) = of_kind(rendered[name]["monitoring"], "Prometheus")
+    spec = prometheus["spec"]
+    volume = spec["storage"]["volumeClaimTemplate"]["spec"]["resources"]["requests"]["storage"]
+    # A fifth is left for what is written and compacted meanwhile. Prometheus says GiB where Kubernetes says Gi.
+    assert quantity(spec["retentionSize"].removesuffix("B")) <= quantity(volume) * 8 / 10
 
 
 @pytest.mark.parametrize("name", TARGETS)

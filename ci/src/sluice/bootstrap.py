@@ -8,7 +8,7 @@ from pathlib import Path
 
 import anyio
 
-from sluice import dashboards
+from sluice import dashboards, disk
 from sluice.adapters import host
 from sluice.adapters.docker.engine import Engine, check_engine, ensure_engine
 from sluice.adapters.docker.registry import LocalRegistry
@@ -18,7 +18,7 @@ from sluice.adapters.kubernetes.manifests import Manifests
 from sluice.adapters.signals import stopped_by_signal
 from sluice.building import image_builder
 from sluice.domain import Cluster, Image, Images, Source, SuiteResults
-from sluice.errors import HostError, SupplyError
+from sluice.errors import SupplyError
 from sluice.installing import make_installer
 from sluice.judging import Judge
 from sluice.policy import load_policy
@@ -95,16 +95,11 @@ class Toolbox:
         await check_engine(may_install=self._options.may_install)
         self.check_disk()
 
-    def check_disk(self) -> None:
-        """Raise HostError where the cache has too little room."""
-        floor, free = self.settings.run.disk_floor_gb, host.free_bytes(self.settings.cache) / 1e9
-        if free < floor:
-            raise HostError(
-                "too little room on disk",
-                seen=f"{free:.1f} GB free below {self.settings.cache}",
-                expected=f"{floor:.0f} GB",
-                next_command="./nox -s clean -- --cache, or SLUICE_RUN_CACHE=<a larger disk>",
-            )
+    def check_disk(self, name: str = "") -> None:
+        """Raise HostError where the cache has too little room for a cluster of that name, or of the settings'."""
+        credentials = kubeconfig(self.settings, name)
+        kept = self._options.reuse and disk.is_kept(credentials, self.supply.cached(), self.supply.catalog)
+        disk.check_disk(self.settings, kept=kept)
 
     async def engine(self) -> Engine:
         """The container engine of this host, started where it must and may be."""
@@ -292,6 +287,6 @@ class Toolbox:
         return kubeconfig(self.settings)
 
 
-def kubeconfig(settings: Settings) -> Path:
-    """Where the credentials of the cluster that settings name lie, once there is one."""
-    return settings.cache / "clusters" / f"{settings.cluster.name}.kubeconfig"
+def kubeconfig(settings: Settings, name: str = "") -> Path:
+    """Where the credentials of the cluster of that name, or of the settings', lie once there is one."""
+    return settings.cache / "clusters" / f"{name or settings.cluster.name}.kubeconfig"

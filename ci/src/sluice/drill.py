@@ -1,7 +1,8 @@
 """The disaster drill: marked data under load, the cluster destroyed, a new one raised out of back-ups, and compared.
 
 What a drill knows of itself is in its run's folder: drill.json (how far it got), marks.jsonl (what was acknowledged),
-figures.json (what came of it). One that was killed after the disaster goes on from there.
+figures.json (what came of it), backups (its keys and its store's authority). One that was killed after the disaster
+goes on from there.
 """
 
 import json
@@ -43,7 +44,7 @@ from sluice.suites import suite_context
 from sluice.supply import artifact
 from sluice.supply.workbench import in_engine
 
-FOLDER = "backups"  # below the folder of runs: the keys, which outlive every cluster
+FOLDER = "backups"  # in the drill's folder: its keys, which outlive the cluster
 LOAD_SECONDS = 60.0  # under load after the back-ups: some of it is in the archive only
 _STEP_SECONDS = 300.0
 _STORE = "versitygw"
@@ -63,9 +64,8 @@ class State:
 class Drill:
     """One drill. `make_box` gives a toolbox for each of the two clusters."""
 
-    def __init__(self, root: Path, home: Path, settings: Settings, run: Run, make_box: Callable[[], Toolbox]) -> None:
+    def __init__(self, root: Path, settings: Settings, run: Run, make_box: Callable[[], Toolbox]) -> None:
         self._root = root
-        self._home = home
         self._settings = settings
         self._run = run
         self._make_box = make_box
@@ -136,10 +136,10 @@ class Drill:
         return figures
 
     async def _store(self, box: Toolbox) -> tuple[BackupStore, Reached]:
-        folder = self._home / FOLDER
+        folder = self._run.folder / FOLDER
         engine, base = await box.engine(), await box.supply.get("debian")
         image = (await box.component_images([_STORE]))[_STORE].reference
-        store = BackupStore(engine, self._settings.cluster.name, folder)
+        store = BackupStore(engine, self._settings.cluster.name, folder, self._run.id.lower())
         keys = ensure_keys(folder)
         start = partial(store.start, image, await in_engine(engine, base), keys)
         return store, await self._run.step("start the store", start, deadline_seconds=_STEP_SECONDS)
@@ -151,7 +151,7 @@ class Drill:
         async with self._ready:
             if self._installer is not installer:
                 await store.join()
-                await give_repositories(installer, self._spaces, ensure_keys(self._home / FOLDER), reached)
+                await give_repositories(installer, self._spaces, ensure_keys(self._run.folder / FOLDER), reached)
                 self._installer = installer
         if images is not None and part in _PARTS:
             if part == "postgresql":  # the superuser's password of this cluster

@@ -1,5 +1,6 @@
 """Writing files so that a kill or a full disk leaves them whole or as they were."""
 
+import fcntl
 import json
 import os
 from collections.abc import Iterable, Iterator
@@ -70,6 +71,21 @@ def tail(path: Path, size: int) -> str:
             return file.read().decode(errors="replace")
     except OSError:
         return ""
+
+
+def locked(path: Path) -> int | None:
+    """Return the descriptor of a file that is locked for as long as it is open; None where another process has it.
+
+    It is made where it is not there, and what it holds is left. The kernel lets go of it, whatever ends the process
+    (flock(2)), and no program that we start inherits it.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        return None
+    return descriptor
 
 
 class Reserve:

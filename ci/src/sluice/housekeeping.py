@@ -5,10 +5,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from sluice.adapters.docker import engine
-from sluice.adapters.docker.backup_store import BackupStore
+from sluice.adapters.docker.backup_store import remove_stores
 from sluice.adapters.docker.engine import Engine
 from sluice.adapters.docker.registry import OWNER_LABEL, LocalRegistry
 from sluice.adapters.kind.cluster import KindCluster
+from sluice.cluster_lock import clusters_held
 from sluice.regions.active import FOLDER as ACTIVE
 from sluice.regions.model import REGIONS, cluster_of
 from sluice.settings import Settings
@@ -22,8 +23,18 @@ _CACHE_FOLDERS = ("supply", "go", "maven", "images", "staging", "docker")
 async def clean(settings: Settings, root: Path, *, with_cache: bool) -> list[str]:
     """Remove our cluster, registry, images and engine; with `with_cache` also what was built. Returns what was done.
 
-    Raises ClusterError for a cluster or container of our names that is not ours: that is left as it is.
+    Raises ClusterError for a cluster or container of our names that is not ours, or that a command is at work on: that
+    is left as it is.
     """
+    regions = [cluster_of(settings.cluster.name, region) for region in REGIONS]
+    with clusters_held(settings, settings.cluster.name, settings.cluster.target_name, *regions, command="clean"):
+        said = await _cleaned(settings, root, with_cache=with_cache)
+    with suppress(OSError):  # what is left in there speaks of clusters of other names
+        (settings.cache / "clusters").rmdir()
+    return said or ["nothing here was made by Sluice"]
+
+
+async def _cleaned(settings: Settings, root: Path, *, with_cache: bool) -> list[str]:
     said: list[str] = []
     name, cache = settings.cluster.name, settings.cache
     if await engine.answers():
@@ -39,9 +50,8 @@ async def clean(settings: Settings, root: Path, *, with_cache: bool) -> list[str
                 said.append(f"removed the registry {cluster}-registry and its volume")
         regions = [cluster_of(name, region) for region in REGIONS]
         said += [f"removed the cluster {one}" for one in regions if await _delete_cluster(docker, one, cache)]
-        store = BackupStore(docker, name, root / settings.run.folder / "backups")
-        if await store.stop():
-            said.append(f"stopped the store of back-ups; they stay: docker volume rm {store.container} removes them")
+        if await remove_stores(docker, name):
+            said.append(f"removed the drills' back-ups {name}-backups and their volumes")
         images = sorted(
             {*await _images(docker, f"reference={_OURS}"), *await _images(docker, f"label={OWNER_LABEL}=sluice")}
         )
@@ -56,20 +66,18 @@ async def clean(settings: Settings, root: Path, *, with_cache: bool) -> list[str
     staging = cache / "staging"
     if staging.exists():
         shutil.rmtree(staging)
-    if with_cache and cache.exists():
+    if with_cache and any((cache / folder).exists() for folder in _CACHE_FOLDERS):
         # Only the folders that we make: a cache set to a folder with other things in it keeps those.
         for folder in _CACHE_FOLDERS:
             shutil.rmtree(cache / folder, ignore_errors=True)
         for log in cache.glob("clean.*log"):
             log.unlink()
-        with suppress(OSError):  # what is left in there speaks of clusters of other names
-            (cache / "clusters").rmdir()
         said.append(f"removed what was built and fetched below {cache}")
     home = root / settings.run.folder
     for made in (home / "tools", home / "target", home / ACTIVE):
         if made.exists():
             shutil.rmtree(made)
-    return said or ["nothing here was made by Sluice"]
+    return said
 
 
 async def _delete_cluster(docker: Engine, name: str, cache: Path) -> bool:

@@ -15,6 +15,7 @@ from sluice.adapters.docker.registry import LocalRegistry
 from sluice.adapters.docker.secured import Secured
 from sluice.bootstrap import Toolbox
 from sluice.domain import Cluster, Fixture, Source
+from sluice.errors import ClusterError
 from sluice.files import write_atomically
 from sluice.installing import make_installer
 from sluice.run import Run, begin
@@ -40,12 +41,18 @@ class LocalTarget:
         self._run = run
         self._box = box
 
-    async def up(self) -> Cluster:
-        """Raise it, or mend one that is there; returns when everything that a deploy expects of it is up."""
+    async def up(self, *, new: bool = False) -> Cluster:
+        """Raise it, or mend one that is there; returns when everything that a deploy expects of it is up.
+
+        Raises ClusterError where its node was stopped meanwhile, unless it is to be `new`: that is not mended, and what
+        was deployed there is not thrown away unasked.
+        """
         run, box, limits = self._run, self._box, self._settings.deadlines
         spaces = self._settings.namespaces
         source = await run.step("resolve source", box.resolve_source, deadline_seconds=60)
         await run.step("supply cluster", box.cluster_parts, deadline_seconds=limits.supply)
+        if not new:
+            await self._refuse_interrupted()
         cluster = await run.step("create target", self._create, deadline_seconds=limits.cluster)
         if cluster.created:  # nothing was ever promoted to this one
             for copy in (self.folder.parent / LEDGERS).glob("local.jsonl"):
@@ -82,6 +89,16 @@ class LocalTarget:
         secured = Secured(self.folder)
         engine = await self._box.engine()
         return LocalRegistry(engine, cluster.target_name, cluster.target_registry_port, secured=secured)
+
+    async def _refuse_interrupted(self) -> None:
+        provider = await self._box.provider(self._settings.cluster.target_name)
+        if await provider.owned() and (seen := await provider.interrupted()):
+            raise ClusterError(
+                f"the local target {provider.name} was interrupted, and is not what it was",
+                seen=seen,
+                expected="a node that runs since it was made; at another address, parts are not scraped any more",
+                next_command="./nox -s target -- down && ./nox -s target -- up, then deploy again what ran there",
+            )
 
     async def _create(self) -> Cluster:
         registry = await self.registry()

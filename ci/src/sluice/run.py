@@ -12,7 +12,6 @@
 All of it is written as it happens, so that `sluice evidence` can make evidence of a run that was killed.
 """
 
-import fcntl
 import json
 import os
 import re
@@ -33,7 +32,7 @@ from anyio.abc import TaskGroup
 
 from sluice.domain import Component, StepTiming, dump
 from sluice.errors import EvidenceError, NotReady, SluiceError
-from sluice.files import append_line, write_atomically
+from sluice.files import append_line, locked, write_atomically
 from sluice.ports import Progress
 
 S = TypeVar("S")
@@ -202,26 +201,21 @@ class Run:
 
 def is_at_work(folder: Path) -> bool:
     """Whether a process works on a run, this one included; not so of one that ended or was killed."""
-    try:
-        os.close(_locked(folder / ".lock"))
-    except EvidenceError:
-        return True
-    return False
+    descriptor = locked(folder / ".lock")
+    if descriptor is not None:
+        os.close(descriptor)
+    return descriptor is None
 
 
 def _locked(path: Path) -> int:
-    """Return the descriptor of a file that is locked for as long as it is open."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(descriptor)
+    descriptor = locked(path)
+    if descriptor is None:
         raise EvidenceError(
             f"the run {path.parent.name} is at work",
             seen="another process holds it",
             expected="a run that ended or was killed",
             next_command="wait for its end, or stop it",
-        ) from None
+        )
     return descriptor
 
 

@@ -93,7 +93,8 @@ class RunSettings(_Table):
         default="", description="folder that an engine of Dagger without a registry starts from (docs/dagger.md)"
     )
     disk_floor_gb: Annotated[float, Field(ge=0)] = Field(
-        default=20.0, description="free space (GB of 10^9 bytes) without which a run does not begin"
+        default=20.0,
+        description="free space (GB of 10^9 bytes) without which a run does not begin; 5 at most on a kept cluster",
     )
     suites: tuple[Name, ...] = Field(default=(), description="suites to run; without it those that the policy requires")
     quiet_minutes: Annotated[float, Field(ge=0.5, le=60)] = Field(

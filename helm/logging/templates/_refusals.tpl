@@ -27,6 +27,9 @@ What a single value may be stands in values.schema.json.
 {{- if and (ne $store.type "filesystem") (not $store.bucket) -}}
 {{- $found = append $found (list "no bucket to keep the logs in" (printf "loki.objectStorage.type = %s, loki.objectStorage.bucket = \"\"" $store.type) "the name of a bucket or container that is there" "--set loki.objectStorage.bucket=<name>") -}}
 {{- end -}}
+{{- if and (ne $store.type "filesystem") .Values.networkPolicy.enabled (not .Values.networkPolicy.egress) -}}
+{{- $found = append $found (list "the network policy would keep Loki from the bucket" (printf "loki.objectStorage.type = %s, networkPolicy.egress = {}" $store.type) "where the bucket is" "--set-json networkPolicy.egress='{\"object-storage\": {\"cidr\": \"…\", \"ports\": [443]}}'") -}}
+{{- end -}}
 {{- if and (eq $store.type "s3") (not (and $store.s3.endpoint $store.s3.region)) -}}
 {{- $found = append $found (list "no address of the S3 API" (printf "loki.objectStorage.s3.endpoint = %q, .region = %q" $store.s3.endpoint $store.s3.region) "both" "--set loki.objectStorage.s3.endpoint=<host>,loki.objectStorage.s3.region=<region>") -}}
 {{- end -}}

@@ -55,7 +55,7 @@ async def statuses(addresses: list[str]) -> AsyncIterator[list[AlertmanagerApi]]
 
 
 async def test_its_configuration_is_told_and_no_secret_of_it(statuses: list[AlertmanagerApi]) -> None:
-    config = await statuses[0].config()
+    config = (await statuses[0].status())[0]
     assert config["route"]["receiver"] == "on-call"
     assert config["route"]["routes"][0]["matchers"] == ['severity=~"info|none"']
     receivers = {one["name"]: one for one in config["receivers"]}
@@ -66,7 +66,7 @@ async def test_its_configuration_is_told_and_no_secret_of_it(statuses: list[Aler
 
 async def test_it_knows_its_peers_or_is_alone(statuses: list[AlertmanagerApi]) -> None:
     async def both() -> bool:
-        return await statuses[0].peers() == 2
+        return (await statuses[0].status())[1] == 2
 
     await until(both)
-    assert await statuses[1].peers() == 1
+    assert (await statuses[1].status())[1] == 1

@@ -11,6 +11,7 @@ from tests.e2e.autoscaling.metrics_api import assert_answers
 from tests.e2e.kube import Kube
 from tests.e2e.support import eventually
 
+from sluice.readiness.checks.capacity import quantity
 from sluice.steps.run_suites import SuiteContext
 
 # First: the system itself is measured, without what drills and load add to it.
@@ -19,8 +20,6 @@ pytestmark = [pytest.mark.anyio, pytest.mark.first, pytest.mark.smoke]
 BOUND_BYTES = int(2.5 * 1024**3)
 # metrics-server knows a pod after two of its rounds, which are 15 s apart.
 KNOWN_WITHIN = 60.0
-# The suffixes of Kubernetes' quantities that memory comes in.
-UNITS = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "k": 10**3, "M": 10**6, "G": 10**9, "": 1}
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,7 @@ async def test_the_memory_of_every_pod_is_told_and_the_system_stays_within_its_b
             Pod(
                 *key,
                 labels.get("app.kubernetes.io/name") or labels.get("k8s-app") or labels.get("component", ""),
-                {one["name"]: quantity(one["usage"]["memory"]) for one in told[key]},
+                {one["name"]: int(quantity(one["usage"]["memory"])) for one in told[key]},
             )
             for key, labels in sorted(running.items())
         ]
@@ -91,12 +90,6 @@ def write(folder: Path, pods: list[Pod], counted: int, left_out: Iterable[str]) 
     bound = f"at most {mebibytes(BOUND_BYTES)}"
     lines.append(f"| | without {' and '.join(sorted(left_out))} | {mebibytes(counted)} | {bound} |")
     (folder / "memory.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
-
-
-def quantity(text: str) -> int:
-    """Bytes of a quantity such as 41216Ki."""
-    number = text.rstrip("".join(UNITS))
-    return int(float(number) * UNITS[text.removeprefix(number)])
 
 
 def mebibytes(size: int) -> str:

@@ -59,3 +59,28 @@ async def test_what_is_no_answer_of_it_is_told(response: httpx.Response) -> None
         await alertmanager(response).alerts()
     with pytest.raises(EvidenceError):
         await alertmanager(response).silences()
+
+
+@pytest.mark.parametrize(
+    ("cluster", "peers"), [({"peers": [{}, {}]}, 2), ({"peers": []}, 1), ({"status": "disabled"}, 1)]
+)
+async def test_what_it_runs_with_and_whom_it_knows(cluster: dict[str, object], peers: int) -> None:
+    answer = {"cluster": cluster, "config": {"original": "route: {receiver: a}"}}
+    assert await alertmanager(httpx.Response(200, json=answer)).status() == ({"route": {"receiver": "a"}}, peers)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"cluster": {}, "config": {"original": "a: [hunter2"}},
+        {"cluster": {}, "config": {"original": "hunter2"}},
+        {"cluster": {}, "config": {}},
+        {"cluster": 1, "config": {"original": "a: b"}},
+        {"cluster": {"peers": 3}, "config": {"original": "a: b"}},
+        [],
+    ],
+)
+async def test_a_status_that_is_none_is_told_without_its_words(answer: object) -> None:
+    with pytest.raises(EvidenceError) as caught:
+        await alertmanager(httpx.Response(200, json=answer)).status()
+    assert "hunter2" not in str(caught.value)

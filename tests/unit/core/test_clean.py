@@ -143,4 +143,6 @@ async def test_without_an_engine_files_are_still_removed(rig: Rig) -> None:
     assert await rig.clean(with_cache=True) == [f"removed what was built and fetched below {rig.cache}"]
     assert rig.engine.calls == []
     assert rig.left() == {"mine"}
-    assert await rig.clean() == ["nothing here was made by Sluice"]
+    for with_cache in (False, True):
+        assert await rig.clean(with_cache=with_cache) == ["nothing here was made by Sluice"]
+    assert not (rig.cache / "clusters").exists()

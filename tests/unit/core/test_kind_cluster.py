@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
@@ -12,6 +13,7 @@ from tests.unit.core.support import FakeEngine, Served, container_json, program,
 
 from sluice.adapters.kind import cluster as kind_module
 from sluice.adapters.kind.cluster import KindCluster
+from sluice.adapters.process import Completed
 from sluice.errors import ClusterError, NotReady
 
 pytestmark = pytest.mark.anyio
@@ -28,7 +30,8 @@ if words[0] == 'create':
     assert sys.stdin.read() == 'the config'
     if os.path.exists(container):
         print('ERROR: node(s) already exist for a cluster with the name', file=sys.stderr); sys.exit(1)
-    made = {{'Id': 'made-%d' % os.getpid(), 'State': {{'Running': True}}, 'Config': {{'Image': option('--image')}}}}
+    made = {{'Id': 'made-%d' % os.getpid(), 'Config': {{'Image': option('--image')}}}}
+    made['State'] = {{'Running': True, 'StartedAt': 'at noon'}}
     open(container, 'w').write(json.dumps(made))
     if behaviour == 'fails':
         print('ERROR: failed to init node with kubeadm', file=sys.stderr); sys.exit(1)
@@ -62,6 +65,12 @@ class Rig:
 
     def mark(self) -> Path:
         return self.folder / "state" / "mine.json"
+
+    def state(self, **changed: object) -> None:
+        """Have the node's container in another state."""
+        inspected = json.loads((self.engine.folder / NODE).read_text())
+        inspected["State"] |= changed
+        self.engine.put(NODE, inspected)
 
     async def create(self, said: list[str] | None = None) -> None:
         await self.cluster.create(IMAGE, "the config", (said if said is not None else []).append)
@@ -238,15 +247,47 @@ async def test_a_cluster_on_another_host_is_called_by_that_hosts_name(rig: Rig) 
     assert await rig.cluster.runs(IMAGE)
 
 
+async def test_a_node_that_was_started_again_is_not_the_one_that_was_made(rig: Rig) -> None:
+    assert await rig.cluster.interrupted() == "", "there is none"
+    await rig.create()
+    assert await rig.cluster.interrupted() == ""
+    rig.state(StartedAt="at one")
+    assert await rig.cluster.interrupted() == "its node was stopped, and started again: at one"
+    assert not await rig.cluster.runs(IMAGE), "although its API server answers"
+    rig.state(Running=False, FinishedAt="at two")
+    assert await rig.cluster.interrupted() == "its node is stopped since at two"
+
+
+async def test_a_mark_of_before_tells_nothing_of_a_start(rig: Rig) -> None:
+    await rig.create()
+    mark = json.loads(rig.mark().read_text())
+    assert mark.pop("started") == "at noon"
+    rig.mark().write_text(json.dumps(mark))
+    assert await rig.cluster.runs(IMAGE)
+
+
 async def test_a_node_that_was_stopped_is_started_again_and_one_that_runs_or_is_not_there_is_left(rig: Rig) -> None:
     assert not await rig.cluster.wake()
     await rig.create()
     assert not await rig.cluster.wake()
-    rig.engine.put(NODE, {**json.loads((rig.engine.folder / NODE).read_text()), "State": {"Running": False}})
+    rig.state(Running=False, FinishedAt="at two")
+    started = rig.engine.docker
+
+    async def docker(*words: str, **more: Any) -> Completed:
+        if words[0] == "start":
+            rig.state(Running=True, StartedAt="at three")
+        return await started(*words, **more)
+
+    rig.engine.docker = docker  # type: ignore[method-assign, assignment]
     assert await rig.cluster.wake()
+    assert await rig.cluster.runs(IMAGE), "it counts as the one that was made"
     assert rig.engine.called("start") == [("start", NODE)]
     refused = rig.engine.called("exec", NODE, "iptables")
     assert len(refused) == 4, "its tables went with its network namespace"
+    rig.state(StartedAt="at four")
+    assert await rig.cluster.wake(), "the engine started it again by itself"
+    assert await rig.cluster.runs(IMAGE)
+    assert rig.engine.called("start") == [("start", NODE)]
     rig.engine.put(NODE, container_json(IMAGE, number="theirs") | {"State": {"Running": False}})
     with pytest.raises(ClusterError, match="did not make"):
         await rig.cluster.wake()

@@ -29,6 +29,7 @@ FINDINGS = [Finding("Go", "short", "not on PATH", "install it"), Finding("disk",
 def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A tree with a run in it, which is worked on; doctor finds FINDINGS."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SLUICE_RUN_CACHE", str(tmp_path / "cache"))  # where clusters are held
     shutil.copytree(FOLDER, tmp_path / "run")
 
     async def examine(*_: object) -> list[Finding]:

@@ -1,6 +1,7 @@
 """The page that is drafted: filled into the template, and what it quotes is no markup."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,8 @@ INCIDENT = Incident(
     missing=(Missing("promotions (the ledger)", "no answer within 60 s"),),
     method=("By hand_made numbers.",),
 )
+
+_STRANGE = "".join(f"<!-- sluice: {mark} -->" for mark in "hgfedcba")
 
 
 def page(incident: Incident = INCIDENT) -> str:
@@ -63,8 +66,17 @@ def test_what_is_told_is_no_markup_either(text: str) -> None:
 def test_long_words_are_cut_and_many_rows_are_counted() -> None:
     many = tuple(Happening(float(number), "alert", "x" * 1000) for number in range(410))
     text = page(Incident(SCHEMA, "gke", 0.0, 1.0, 2.0, timeline=many))
-    assert "10 more are in incident.json." in text
+    assert "\n\n10 more are in incident.json." in text
     assert max(map(len, text.splitlines())) < 450
+
+
+def test_what_is_as_long_as_it_may_be_is_whole() -> None:
+    full = tuple(Happening(float(number), "alert", "x" * 300) for number in range(400))
+    text = page(Incident(SCHEMA, "gke", 0.0, 1.0, 2.0, timeline=full))
+    assert "more are in incident.json" not in text
+    assert text.count(f"| {'x' * 300} |") == 400
+    (cut,) = draft("<!-- sluice: missing -->", replace(INCIDENT, missing=(Missing("x" * 301, ""),))).splitlines()
+    assert cut == f"- {'x' * 299}…: "
 
 
 def test_nothing_that_was_found_is_said() -> None:
@@ -79,6 +91,7 @@ def test_nothing_that_was_found_is_said() -> None:
         (("<!-- sluice: missing -->", ""), "missing stands there 0 times"),
         (("<!-- sluice: facts -->", "<!-- sluice: facts --> <!-- sluice: facts -->"), "facts stands there 2 times"),
         (("<!-- sluice: method -->", "<!-- sluice: methods -->"), "there is no mark methods"),
+        (("<!-- sluice: method -->", _STRANGE), "; ".join(f"there is no mark {mark}" for mark in "abcdefgh")),
     ],
 )
 def test_a_template_that_would_leave_something_out_is_refused(
@@ -96,3 +109,12 @@ def test_without_a_template_all_marks_are_told(tmp_path: Path) -> None:
     with pytest.raises(EvidenceError) as error:
         read_template(tmp_path)
     assert all(mark in str(error.value) for mark in MARKS)
+    assert error.value.seen == "No such file or directory"
+
+
+def test_a_template_that_is_no_text_is_told(tmp_path: Path) -> None:
+    (tmp_path / TEMPLATE).parent.mkdir(parents=True)
+    (tmp_path / TEMPLATE).write_bytes(b"\xff\xfe")
+    with pytest.raises(EvidenceError) as error:
+        read_template(tmp_path)
+    assert error.value.seen == "no UTF-8"

@@ -38,6 +38,20 @@ def test_what_befalls_pods_of_one_owner_within_two_minutes_is_one() -> None:
     assert len(found) == 4
 
 
+def test_two_minutes_are_not_too_far_apart() -> None:
+    for apart, count in ((120.0, 1), (120.5, 2)):
+        assert len(event_happenings([BACK_OFF, replace(BACK_OFF, at=BACK_OFF.at + apart)], WHEN)) == count
+
+
+def test_names_that_people_gave_are_not_shortened() -> None:
+    one = replace(BACK_OFF, kind="Deployment", name="backend-blue1")
+    found = event_happenings([one, replace(one, name="backend-green")], WHEN)
+    assert sorted(item.where for item in found) == [
+        "default/Deployment/backend-blue1",
+        "default/Deployment/backend-green",
+    ]
+
+
 def test_what_is_outside_and_what_is_there_twice_does_not_count() -> None:
     events = [replace(BACK_OFF, at=999.9), replace(BACK_OFF, at=2000.1), BACK_OFF, BACK_OFF]
     assert len(event_happenings(events, WHEN)) == 1
@@ -55,6 +69,7 @@ def test_what_is_no_line_of_an_event_is_left_out() -> None:
 
 def test_what_kubernetes_has_forgotten_is_said() -> None:
     assert too_old([replace(BACK_OFF, at=900.0), BACK_OFF], WHEN) is None
+    assert too_old([replace(BACK_OFF, at=WHEN.start)], WHEN) is None
     found = too_old([BACK_OFF], WHEN)
     assert found is not None
     assert "1970-01-01T00:25:00.125Z" in found.why
@@ -84,4 +99,6 @@ def test_what_stood_at_the_beginning() -> None:
     book = Book().had("A", 0.0).had("B", 1000.0)
     assert stood_at(book.entries, 1000.0).startswith("id-A, verified 1970-01-01T00:03:00")
     assert stood_at(book.entries, 1181.0).startswith("id-B")
+    verified = book.entries[-1].at
+    assert stood_at(book.entries, verified).startswith("id-A"), "what was verified just then is what came"
     assert stood_at((), 1000.0) == "none that was verified"

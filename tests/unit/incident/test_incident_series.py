@@ -2,26 +2,11 @@
 
 import math
 
+from tests.unit.incident.plots import STEP, WHEN, alert, restarts, seen, told, why
+
 from sluice.domain import Series
 from sluice.incident.model import Happening
-from sluice.incident.window import Window
 from sluice.steps.incident_series import alert_happenings, burn_happenings, restart_happenings
-
-WHEN = Window(1000.0, 2000.0)
-STEP = 15.0
-
-
-def seen(start: float, end: float, value: float = 1.0) -> tuple[tuple[float, float], ...]:
-    return tuple((start + STEP * number, value) for number in range(int((end - start) / STEP) + 1))
-
-
-def alert(state: str, *points: tuple[float, float], **labels: str) -> Series:
-    told = {"__name__": "ALERTS", "alertname": "Down", "alertstate": state, "severity": "critical"}
-    return Series(told | {"namespace": "default", "service": "backend", "pod": "b-1"} | labels, points)
-
-
-def told(found: list[Happening]) -> list[tuple[float, str, float | None]]:
-    return [(one.at, one.what, one.until) for one in sorted(found, key=lambda one: one.at)]
 
 
 def test_an_alert_from_pending_to_its_end() -> None:
@@ -64,14 +49,6 @@ def test_one_that_fires_twice_is_told_twice() -> None:
 def test_a_point_that_is_missing_does_not_end_it() -> None:
     found = alert_happenings([alert("firing", *seen(1105, 1120), *seen(1150, 1165))], WHEN, STEP)
     assert told(found)[0] == (1105, "Down (critical) fires", 1165)
-
-
-def restarts(*points: tuple[float, float]) -> Series:
-    return Series({"namespace": "default", "pod": "b-1", "container": "backend"}, points)
-
-
-def why(reason: str, *points: tuple[float, float]) -> Series:
-    return Series({"namespace": "default", "pod": "b-1", "container": "backend", "reason": reason}, points)
 
 
 def test_each_rise_is_a_restart_with_its_reason() -> None:

@@ -29,6 +29,7 @@ WITH_A_TARGET = ["deploy", "rollback", "history", "status", "doctor"]
 @pytest.fixture(autouse=True)
 def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SLUICE_RUN_CACHE", str(tmp_path / "cache"))  # where clusters are held
     (tmp_path / "targets").mkdir()
     for name in ("prod", "staging"):
         (tmp_path / "targets" / f"{name}.toml").write_text(TARGET)
@@ -261,6 +262,7 @@ def test_doctor_of_a_target_asks_that_one(monkeypatch: pytest.MonkeyPatch, state
 @pytest.mark.parametrize(
     ("action", "gone", "said"),
     [
+        ("up --new", [], "the local target is up"),
         ("up", [], "get pods next: ./nox -s deploy -- --cloud local --dry-run"),
         ("down", ["removed the cluster x", "removed the registry x"], "removed the cluster x removed the registry x"),
         ("down", [], "there is no local target"),
@@ -273,21 +275,21 @@ def test_the_local_target_says_what_was_done(
         def __init__(self, *_: object) -> None:
             pass
 
-        def check_disk(self) -> None:
-            pass
+        def check_disk(self, name: str) -> None:
+            assert name == "sluice-target"
 
     class FakeLocal:
         def __init__(self, home: Path, *_: object) -> None:
             self.folder = home / "target"
 
-        async def up(self) -> None:
-            pass
+        async def up(self, *, new: bool) -> None:
+            assert new is ("--new" in action)
 
         async def down(self) -> list[str]:
             return gone
 
     monkeypatch.setattr(target_command, "Toolbox", FakeBox)
     monkeypatch.setattr(target_command, "LocalTarget", FakeLocal)
-    result = sluice("target", action)
+    result = sluice("target", *action.split())
     assert result.exit_code == 0
     assert said in words(result)

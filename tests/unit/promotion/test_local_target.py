@@ -11,6 +11,7 @@ from tests.unit.core.support import FakeProgress
 
 from sluice import local_target
 from sluice.domain import Cluster, Fixture, Source
+from sluice.errors import ClusterError
 from sluice.local_target import LocalTarget
 from sluice.run import Run
 from sluice.settings import Settings
@@ -42,6 +43,7 @@ class Made:
     def __init__(self, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.home, self.created, self.there, self.installer = home, True, True, FakeInstaller()
         self.fixtures: tuple[Fixture, ...] = ()
+        self.interrupted = ""
 
         async def nothing(*_: object, **__: object) -> None:
             pass
@@ -61,8 +63,13 @@ class Made:
         async def removed(*_: object) -> bool:
             return self.there
 
+        async def interrupted() -> str:
+            return self.interrupted
+
         async def removes(*_: object) -> Any:
-            return SimpleNamespace(delete=removed, remove=removed)
+            return SimpleNamespace(
+                name="sluice-target", delete=removed, remove=removed, owned=removed, interrupted=interrupted
+            )
 
         for name, instead in (("prepare", nothing), ("install_secrets", nothing), ("install_fixture", nothing)):
             monkeypatch.setattr(local_target, name, instead)
@@ -111,6 +118,23 @@ async def test_the_copy_of_a_ledger_goes_with_its_cluster(made: Made, created: b
     assert copy.exists() is not created, "an empty ledger would be told as one that was cut"
     assert copy.with_suffix(".before").exists() is created
     assert other.exists()
+
+
+async def test_one_whose_node_was_stopped_is_refused_and_left_as_it_is(made: Made) -> None:
+    made.interrupted = "its node is stopped since noon"
+    with pytest.raises(ClusterError) as refused:
+        await made.target.up()
+    assert refused.value.seen == made.interrupted
+    assert "target -- down && ./nox -s target -- up" in refused.value.next_command
+    assert not (made.home / "kind.yaml").exists(), "nothing was made"
+    await made.target.up(new=True)
+    assert (made.home / "kind.yaml").exists()
+
+
+async def test_where_there_is_none_nothing_was_interrupted(made: Made) -> None:
+    made.there, made.interrupted = False, "of somebody else's"
+    await made.target.up()
+    assert (made.home / "kind.yaml").exists()
 
 
 @pytest.mark.parametrize("there", [True, False])

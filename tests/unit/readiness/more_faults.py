@@ -50,6 +50,13 @@ def _only_elsewhere(snapshot: Snapshot) -> Snapshot:
     return snapshot
 
 
+def _role_of_secrets(snapshot: Snapshot, namespace: str) -> None:
+    """A Role of the monitoring's that reads the Secrets of a namespace."""
+    rule = {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get"]}
+    role = {"kind": "Role", "metadata": {"name": "operator", "namespace": namespace}, "rules": [rule]}
+    snapshot.charts.manifests["monitoring"].append(role)  # type: ignore[attr-defined]
+
+
 def _moved(path: str) -> Fault:
     """The page on incidents stands somewhere else."""
     return lambda s: s.tree.pages.update({path: s.tree.pages.pop("docs/incident.md")})  # type: ignore[attr-defined]
@@ -95,6 +102,11 @@ MORE: Sequence[tuple[str, Fault, str]] = (
         "security.least-rights",
         put(lambda s: of_chart(s, "monitoring", "ClusterRole")["rules"][0], resources=["secrets"]),
         "get every Secret",
+    ),
+    (
+        "security.least-rights",
+        lambda s: _role_of_secrets(s, "default"),
+        "monitoring Role/operator: get every Secret",
     ),
     (
         "security.no-plain-secrets",
@@ -246,11 +258,19 @@ def _migration(snapshot: Snapshot) -> None:
     pod(snapshot)["initContainers"] = [first]
 
 
+def _agent_of_the_node(snapshot: Snapshot) -> Snapshot:
+    snapshot = drop("logging", "NetworkPolicy")(snapshot) or snapshot
+    pod(snapshot, "logging", "DaemonSet")["hostNetwork"] = True
+    return snapshot
+
+
 # What is no fault of an item, however it looks.
 FINE: Sequence[tuple[str, Fault]] = (
     ("networking.certificates", _certificates()),
     ("networking.certificates", number("client_certificates")),
     ("networking.tls", _without("ingresses")),
+    ("networking.policies", _agent_of_the_node),
+    ("security.least-rights", lambda s: _role_of_secrets(s, "monitoring")),
     ("reliability.pods", _job),
     ("reliability.pods", _elsewhere),
     ("reliability.graceful", take(pod, "terminationGracePeriodSeconds")),

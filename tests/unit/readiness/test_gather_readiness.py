@@ -1,6 +1,7 @@
 """What answers on a target is asked, each by itself: one that is away is missing, and costs no other."""
 
 import base64
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -154,6 +155,13 @@ async def test_only_the_targets_namespaces_are_looked_at() -> None:
     of_deployments = [path for path in target.asked if path.endswith("/deployments")]
     spaces = ["default", "monitoring", "logging", "kube-system"]
     assert of_deployments == [f"/apis/apps/v1/namespaces/{name}/deployments" for name in spaces]
+
+
+async def test_nothing_is_asked_for_twice() -> None:
+    target = Target()
+    await target.gathered()
+    counted = Counter(one for one in target.asked if "/query" not in one)
+    assert [one for one, times in counted.items() if times > 1] == []
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from tests.unit.core.support import OURS, FakeEngine, container_json, failed
 
-from sluice.adapters.docker.backup_store import BackupStore
+from sluice.adapters.docker.backup_store import BackupStore, remove_stores
 from sluice.adapters.process import Completed
 from sluice.errors import ClusterError
 from sluice.recovery.keys import Keys
@@ -14,6 +14,7 @@ from sluice.recovery.keys import Keys
 pytestmark = pytest.mark.anyio
 KEYS = Keys("access-1", "secret-1", "passphrase-1", "passphrase-2")
 NAME = "mine-backups"
+VOLUME = f"{NAME}-2"
 LISTENING = Completed(0, "", "  https://127.0.0.1:7070")
 
 
@@ -24,14 +25,16 @@ class Starting(FakeEngine):
         """As of a fake engine."""
         done = await super().docker(*args, **more)
         if args[:2] == ("run", "--detach"):
-            self.put(NAME, container_json("store", labels=OURS))
+            mount = args[args.index("--volume") + 1]
+            volume = str(mount).partition(":")[0]
+            self.put(NAME, {**container_json("store", labels=OURS), "Mounts": [{"Name": volume}]})
         return done
 
 
 def store(tmp_path: Path, **answers: Completed) -> tuple[FakeEngine, BackupStore]:
     engine = Starting(tmp_path / "containers", {"logs": LISTENING, **answers})
     (tmp_path / "backups").mkdir(exist_ok=True)
-    return engine, BackupStore(engine, "mine", tmp_path / "backups")
+    return engine, BackupStore(engine, "mine", tmp_path / "backups", "2")
 
 
 async def test_it_is_started_locked_and_no_argument_has_a_secret(tmp_path: Path) -> None:
@@ -65,11 +68,24 @@ async def test_a_container_of_that_name_that_is_not_ours_is_refused(tmp_path: Pa
 
 
 async def test_ours_that_ended_is_started_anew_and_its_volume_stays(tmp_path: Path) -> None:
-    engine, made = store(tmp_path)
+    listed = Completed(0, f"{VOLUME}\n", "")
+    engine, made = store(tmp_path, **{"volume ls": listed})
     engine.put(NAME, {**container_json("x", labels=OURS), "State": {"Running": False}})
     await made.start("image", "base", KEYS)
     assert engine.called("rm") == [("rm", "--force", NAME)]
     assert engine.called("volume", "rm") == []
+
+
+async def test_another_drills_store_is_replaced_and_what_it_holds_goes(tmp_path: Path) -> None:
+    """Its repository has another passphrase and another database."""
+    listed = Completed(0, f"{NAME}-1\n{VOLUME}\nnot-{NAME}-1\n", "")  # docker's filter finds a part of a name
+    engine, made = store(tmp_path, **{"volume ls": listed})
+    await made.start("image", "base", KEYS)
+    engine.put(NAME, {**container_json("x", labels=OURS), "Mounts": [{"Name": f"{NAME}-1"}]})
+    await made.start("image", "base", KEYS)
+    assert engine.called("rm") == [("rm", "--force", NAME)]
+    assert engine.called("volume", "rm")[-1] == ("volume", "rm", f"{NAME}-1")
+    assert f"{VOLUME}:/store" in engine.called("run", "--detach")[-1]
 
 
 async def test_it_joins_kinds_network_once_or_twice(tmp_path: Path) -> None:
@@ -80,11 +96,12 @@ async def test_it_joins_kinds_network_once_or_twice(tmp_path: Path) -> None:
         await made.join()
 
 
-async def test_it_is_stopped_with_its_image_and_what_it_holds_stays(tmp_path: Path) -> None:
+async def test_it_is_removed_with_its_image_and_all_that_drills_left(tmp_path: Path) -> None:
     engine, made = store(tmp_path)
-    assert not await made.stop()
+    assert not await remove_stores(engine, "mine")
     await made.start("image", "base", KEYS)
-    assert await made.stop()
+    engine.answers["volume ls"] = Completed(0, f"{VOLUME}\n", "")
+    assert await remove_stores(engine, "mine")
     assert engine.called("rm") == [("rm", "--force", NAME)]
     assert engine.called("image", "rm") == [("image", "rm", "store")]
-    assert engine.called("volume", "rm") == []
+    assert engine.called("volume", "rm") == [("volume", "rm", VOLUME)]

@@ -28,6 +28,7 @@ SOURCE = Source("/tree", "r", dirty=False, digest="", services=(), fixtures=())
 def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What a switch did; the tree has a page with its places."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SLUICE_RUN_CACHE", str(tmp_path / "cache"))
     (tmp_path / "docs").mkdir()
     places = ["\n".join(page.marks_of(planned=planned)) for planned in (True, False)]
     (tmp_path / page.PAGE).write_text("\n".join(places))
@@ -40,8 +41,8 @@ def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         async def resolve_source(self) -> Source:
             return SOURCE
 
-        def check_disk(self) -> None:
-            pass
+        def check_disk(self, name: str) -> None:
+            assert name in ("sluice-east", "sluice-west")
 
     class FakeFailover:
         def __init__(self, _: Any, target: str, *, force: bool) -> None:

@@ -11,6 +11,7 @@ import typer
 from sluice import doctor as host_doctor
 from sluice.adapters.dagger_engine import presence
 from sluice.bootstrap import Options, Toolbox, kubeconfig
+from sluice.cluster_lock import clusters_held
 from sluice.domain import Evidence, Verdict, load
 from sluice.entrypoints.commands import Commands, Json, Quiet
 from sluice.entrypoints.compare_command import compare_runs
@@ -127,7 +128,7 @@ def e2e(
 
 async def _line_here(settings: Settings, options: Options) -> Path:
     """Run the line with this host's container engine; returns the run's folder."""
-    with progress() as shown_here:
+    with clusters_held(settings, command="e2e"), progress() as shown_here:
         run = Run(home(settings), shown_here)
         tools = Toolbox(root(), settings, run, options)
         with run.whole(_asked(options)):

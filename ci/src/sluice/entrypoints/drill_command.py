@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from sluice.bootstrap import Options, Toolbox
+from sluice.cluster_lock import clusters_held
 from sluice.drill import Drill
 from sluice.entrypoints.console import Mode, answer, finish, home, progress, root, say, settings_of, show, shown
 from sluice.recovery import page
@@ -21,7 +22,7 @@ def drill(
             metavar="DIR",
             exists=True,
             file_okay=False,
-            help="go on with one that was killed after its disaster",
+            help="go on with the newest one, killed after its disaster",
         ),
     ] = None,
     keep: Annotated[bool, typer.Option("--keep", help="leave the restored cluster running afterwards")] = False,
@@ -38,7 +39,7 @@ def drill(
     settings = settings_of(supply)
 
     async def work() -> int:
-        with progress() as shown_here:
+        with clusters_held(settings, command="drill"), progress() as shown_here:
             here = home(settings)
             run = Run(here / "drills", shown_here, again=again.resolve() if again else None)
             options = Options(keep=keep, may_install=not no_install)
@@ -51,7 +52,7 @@ def drill(
             try:
                 with run.whole("drill"):
                     make_box().check_disk()
-                    figures = await Drill(root(), here, settings, run, make_box).whole()
+                    figures = await Drill(root(), settings, run, make_box).whole()
             finally:
                 await boxes[-1].leave_cluster()
         wrong = against(figures)

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from sluice.bootstrap import Options, Toolbox
+from sluice.cluster_lock import clusters_held
 from sluice.entrypoints.console import Mode, answer, finish, home, progress, root, say, settings_of, show, shown
 from sluice.errors import SettingsError
 from sluice.failing_over import Failover, Switch
@@ -16,7 +17,7 @@ from sluice.failover_load import Load
 from sluice.region_tools import RegionTools
 from sluice.regions import page
 from sluice.regions.figures import Figures, against
-from sluice.regions.model import other
+from sluice.regions.model import REGIONS, cluster_of, other
 from sluice.run import Run
 
 
@@ -58,7 +59,8 @@ def failover(
                 expected="--kill-active --force, and a client that writes",
                 next_command=f"./nox -s failover -- --to {to} --kill-active --force",
             )
-        with progress() as shown_here:
+        names = [cluster_of(settings.cluster.name, region) for region in REGIONS]
+        with clusters_held(settings, *names, command="failover"), progress() as shown_here:
             here = home(settings)
             run = Run(here / "failovers", shown_here, again=again.resolve() if again else None)
             box = Toolbox(root(), settings, run, Options(keep=True, reuse=True, may_install=not no_install))

@@ -1,5 +1,6 @@
 """`sluice regions`: two clusters as two regions, up, down, and how they are."""
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -7,11 +8,12 @@ import typer
 from rich.table import Table
 
 from sluice.bootstrap import Options, Toolbox
+from sluice.cluster_lock import clusters_held
 from sluice.entrypoints.console import Mode, answer, finish, home, progress, root, say, settings_of, show
 from sluice.raising_regions import Regions
 from sluice.region_tools import RegionTools
 from sluice.regions.active import Active
-from sluice.regions.model import Seen, other
+from sluice.regions.model import REGIONS, Seen, cluster_of, other
 from sluice.run import Run
 from sluice.settings import Settings
 
@@ -34,14 +36,17 @@ def regions(
     settings = settings_of(supply)
 
     async def work() -> int:
-        with progress() as shown_here:
+        names = [cluster_of(settings.cluster.name, region) for region in REGIONS] if action != "status" else []
+        held = clusters_held(settings, *names, command=f"regions {action}") if names else nullcontext()
+        with held, progress() as shown_here:
             run = Run(_home(settings), shown_here)
             box = Toolbox(root(), settings, run, Options(keep=True, reuse=True, may_install=not no_install))
             both = Regions(RegionTools(home(settings), settings, run, box))
             if action == "down":
                 said = await both.down() or ["there are no regions"]
             elif action == "up":
-                box.check_disk()
+                for name in names:
+                    box.check_disk(name)
                 now = await both.up()
                 said = [
                     f"{now.region} is active (epoch {now.epoch}), {other(now.region)} follows it",

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from sluice.bootstrap import Options, Toolbox
+from sluice.cluster_lock import clusters_held
 from sluice.entrypoints.console import Mode, answer, finish, home, progress, root, say, settings_of, shown
 from sluice.local_target import LocalTarget
 from sluice.run import Run
@@ -28,15 +29,16 @@ def target(
     settings = settings_of(supply)
 
     async def work() -> int:
-        with progress() as shown_here:
+        held = clusters_held(settings, settings.cluster.target_name, command=f"target {action}")
+        with held, progress() as shown_here:
             run = Run(_home(settings), shown_here)
             box = Toolbox(root(), settings, run, Options(reuse=not new, may_install=not no_install))
             local = LocalTarget(home(settings), settings, run, box)
             if action == "down":
                 said = await local.down()
             else:
-                box.check_disk()
-                await local.up()
+                box.check_disk(settings.cluster.target_name)
+                await local.up(new=new)
                 said = [
                     f"the local target is up: kubectl --kubeconfig {shown(local.folder / 'kubeconfig')} get pods",
                     "next: ./nox -s deploy -- --cloud local --dry-run",

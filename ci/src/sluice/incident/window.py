@@ -1,9 +1,10 @@
 """--from and --to: the time that is asked about."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from sluice.errors import SettingsError
+from sluice.moments import rfc3339
 
 # A point a minute of a week and the hour before it: Loki gives 11,000 of a series, and a local Prometheus keeps a week.
 LONGEST_SECONDS = 7 * 86_400.0
@@ -38,14 +39,14 @@ def window(begin: str, end: str, *, now: float, otherwise: Window | None = None)
     over = _moment("--to", end, otherwise.end if otherwise else None, now, mistakes)
     if start is not None and over is not None and not mistakes:
         if over <= start:
-            mistakes.append(f"--to {_told(over)} is not after --from {_told(start)}")
+            mistakes.append(f"--to {rfc3339(over)} is not after --from {rfc3339(start)}")
         elif over - start > LONGEST_SECONDS:
             mistakes.append(f"from --from to --to are {(over - start) / 86_400:.1f} days; at most 7 can be asked about")
     if mistakes or start is None or over is None:
         raise SettingsError(
             "the command line",
             mistakes,
-            expected=f"two times with their zone (RFC 3339), such as --from {_EXAMPLE}; it is {_told(now)}",
+            expected=f"two times with their zone (RFC 3339), such as --from {_EXAMPLE}; it is {rfc3339(now)}",
             next_command="./nox -s incident -- --help",
         )
     return Window(start, min(over, now))
@@ -70,7 +71,3 @@ def _moment(option: str, text: str, otherwise: float | None, now: float, mistake
         mistakes.append(f"{option} {text} is in the future")
         return None
     return at
-
-
-def _told(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 from sluice.domain import Override, Quarantined
+from sluice.moments import rfc3339
 from sluice.policy.checked import Mistake, entries, load_checked
 from sluice.policy.model import STRICT, Objective
 
@@ -126,8 +127,7 @@ def over(
     """The mistake of an entry whose time is over at `now`, in seconds since the epoch; no zone is told by its type."""
     until = entry.get(key)
     if isinstance(until, datetime) and until.tzinfo and until.timestamp() <= now:
-        today = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        yield (*place, key), f"{until.isoformat()} is over, it is {today}: {cure}"
+        yield (*place, key), f"{until.isoformat()} is over, it is {rfc3339(now)}: {cure}"
 
 
 def _twice(given: Mapping[str, Any], tables: str, key: str) -> Iterator[Mistake]:

@@ -15,13 +15,13 @@ _WRITE = ("get", "create", "update", "patch", "delete")
 _OF_EVERY = {
     "": ("secrets", "configmaps", "services", "serviceaccounts"),
     "monitoring.coreos.com": ("servicemonitors",),
+    "networking.k8s.io": ("networkpolicies",),
 }
 _OF_SERVICES = {
     "": ("pods",),  # of `helm test`
     "apps": ("deployments",),
     "autoscaling": ("horizontalpodautoscalers",),
     "policy": ("poddisruptionbudgets",),
-    "networking.k8s.io": ("networkpolicies",),
     "coordination.k8s.io": ("leases",),  # the lock of promotions
 }
 _OF_MONITORING = {
@@ -52,8 +52,9 @@ def rights_of(target: Target) -> tuple[Right, ...]:
                 Right(verb, one, group, namespace) for group, many in kinds.items() for one in many for verb in _WRITE
             ]
         found += _watching(namespace)
-    # What serves an aggregated API reads there who calls it.
-    found += [Right(verb, "rolebindings", "rbac.authorization.k8s.io", "kube-system") for verb in _MAKE]
+    # What serves an aggregated API reads there who calls it; the operator keeps the kubelets' Service there.
+    rbac = "rbac.authorization.k8s.io"
+    found += [Right(verb, one, rbac, "kube-system") for one in ("roles", "rolebindings") for verb in _MAKE]
     return tuple(dict.fromkeys(found))
 
 

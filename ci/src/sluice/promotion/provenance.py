@@ -5,10 +5,10 @@ SLSA Provenance v1 (https://slsa.dev/spec/v1.0/provenance).
 """
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from typing import Any
 
 from sluice.domain import Component, Evidence, Image
+from sluice.moments import rfc3339
 
 STATEMENT = "https://in-toto.io/Statement/v1"
 PREDICATE = "https://slsa.dev/provenance/v1"
@@ -39,8 +39,8 @@ def statement(image: Image, evidence: Evidence, *, builder: str, source: str) ->
                 "builder": {"id": builder},
                 "metadata": {
                     "invocationId": evidence.run_id,
-                    "startedOn": _moment(evidence.started),
-                    "finishedOn": _moment(evidence.ended),
+                    "startedOn": rfc3339(evidence.started),
+                    "finishedOn": rfc3339(evidence.ended),
                 },
             },
         },
@@ -62,8 +62,3 @@ def _materials(components: Iterable[Component]) -> list[dict[str, Any]]:
 def _digest(text: str) -> dict[str, str]:
     algorithm, _, value = text.partition(":")
     return {algorithm: value}
-
-
-def _moment(at: float) -> str:
-    """RFC 3339, in whole seconds and UTC."""
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -129,12 +129,8 @@ class Scraper(Protocol):
 class Router(Alerting, Protocol):
     """Knows how to ask an Alertmanager also about itself; each method raises EvidenceError."""
 
-    async def config(self) -> dict[str, Any]:
-        """What it runs with."""
-        ...
-
-    async def peers(self) -> int:
-        """How many know each other."""
+    async def status(self) -> tuple[dict[str, Any], int]:
+        """What it runs with, and how many know each other."""
         ...
 
 
@@ -242,7 +238,8 @@ async def _prometheus(asked: Scraper, services: str) -> Prometheus:
 
 async def _alertmanager(asked: Router) -> Alertmanager:
     active = frozenset(one.labels.get("alertname", "") for one in await asked.alerts() if one.state == "active")
-    return Alertmanager(await asked.config(), active, await asked.peers())
+    config, peers = await asked.status()
+    return Alertmanager(config, active, peers)
 
 
 async def _loki(asked: LogStore, services: str) -> Loki:

@@ -3,8 +3,9 @@
 import json
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import anyio
 import httpx
@@ -50,10 +51,25 @@ class KindCluster:
             )
         return True
 
-    async def runs(self, node_image: str) -> bool:
-        """Return whether our cluster runs the given node image and its API server answers."""
+    async def interrupted(self) -> str:
+        """Return since when our cluster's node is not the one that was made: stopped, or started again; else nothing.
+
+        kind mends the addresses in the node's own files then. It does not mend what else has the old one: a kubelet
+        that comes up reads its Node as it was and gives the old address to pods on the host's network, where it stays
+        (so node-exporter is scraped where nobody is), and the rules that we gave the node are gone.
+        """
         found = await self._engine.container(self.node)
-        if found is None or not found["State"]["Running"] or found["Config"]["Image"] != node_image:
+        if found is None:
+            return ""
+        if not found["State"]["Running"]:
+            return f"its node is stopped since {found['State'].get('FinishedAt', 'some time')}"
+        before, now = (self._read_mark() or {}).get("started"), found["State"].get("StartedAt")
+        return f"its node was stopped, and started again: {now}" if before not in (None, now) else ""
+
+    async def runs(self, node_image: str) -> bool:
+        """Return whether our cluster runs the given node image ever since it was made, and its API server answers."""
+        found = await self._engine.container(self.node)
+        if found is None or found["Config"]["Image"] != node_image or await self.interrupted():
             return False
         return self.kubeconfig.exists() and await self._not_healthy() is None
 
@@ -63,7 +79,7 @@ class KindCluster:
         Raises ClusterError with kind's last words, NotReady with the node's condition.
         """
         # The mark comes first: a start that is killed leaves a cluster that is known to be ours.
-        self._write_mark(None, node_image)
+        self._write_mark(node_image)
         try:
             try:
                 await self._kind_create(node_image, config, on_line)
@@ -72,14 +88,13 @@ class KindCluster:
                 if "already exist" not in error.seen:
                     raise
                 await self.delete()
-                self._write_mark(None, node_image)
+                self._write_mark(node_image)
                 await self._kind_create(node_image, config, on_line)
             if self._reach:  # kind writes the address that the port is published on
                 text = self.kubeconfig.read_text()
                 text = re.sub(r"(server: https?://)[^\s/]+(:\d+)", rf"\g<1>{self._reach}\g<2>", text)
                 self.kubeconfig.write_text(text)
-            found = await self._engine.container(self.node)
-            self._write_mark(str(found["Id"]) if found else None, node_image)
+            self._write_mark(node_image, await self._engine.container(self.node))
             await self._keep_service_addresses_inside()
             await until(
                 self._node_not_ready,
@@ -103,14 +118,17 @@ class KindCluster:
             raise
 
     async def wake(self) -> bool:
-        """Start the node of our cluster again where it was stopped; returns whether there was one to be started.
+        """Take our cluster's node again that was interrupted, started where it is stopped; returns whether there was one.
 
-        Raises NotReady where its API server does not answer then, ClusterError as `owned` does.
+        It counts as the one that was made then: whoever calls this has nothing in it on the host's network (see
+        `interrupted`), and the rules that we gave the node are given anew. Raises NotReady where its API server does
+        not answer then, ClusterError as `owned` does.
         """
         found = await self._engine.container(self.node)
-        if found is None or found["State"]["Running"] or not await self.owned():
+        if found is None or not await self.owned() or not await self.interrupted():
             return False
-        await self._engine.docker("start", self.node, log=self._log)
+        if not found["State"]["Running"]:
+            await self._engine.docker("start", self.node, log=self._log)
         await until(
             self._not_healthy,
             deadline_seconds=_READY_SECONDS,
@@ -118,6 +136,7 @@ class KindCluster:
             next_command=f"docker exec {self.node} journalctl -u kubelet",
         )
         await self._keep_service_addresses_inside()
+        self._write_mark(str(found["Config"]["Image"]), await self._engine.container(self.node))
         return True
 
     async def delete(self) -> bool:
@@ -219,8 +238,10 @@ class KindCluster:
             return None
         return mark if isinstance(mark, dict) else None
 
-    def _write_mark(self, node_id: str | None, image: str) -> None:
+    def _write_mark(self, image: str, node: Mapping[str, Any] | None = None) -> None:
+        node_id, started = (node["Id"], node["State"].get("StartedAt")) if node else (None, None)
         self._mark.parent.mkdir(parents=True, exist_ok=True)
         temporary = self._mark.with_suffix(".tmp")
-        temporary.write_text(json.dumps({"made_by": "sluice", "node_id": node_id, "image": image}))
+        mark = {"made_by": "sluice", "node_id": node_id, "image": image, "started": started}
+        temporary.write_text(json.dumps(mark))
         os.replace(temporary, self._mark)

@@ -45,24 +45,14 @@ class AlertmanagerApi:
         except (LookupError, TypeError, ValueError) as error:
             raise _unfit("silences", f"{type(error).__name__}: {error}") from None
 
-    async def config(self) -> dict[str, Any]:
-        """The configuration that it runs with; it shows no secret of it."""
-        status = await self._status()
+    async def status(self) -> tuple[dict[str, Any], int]:
+        """The configuration that it runs with, which shows no secret of it, and how many know each other."""
+        found = await ask_json(self._http, _STATUS, {}, server=_SERVER)
         try:
-            return dict(yaml.safe_load(status["config"]["original"]))
-        except (LookupError, TypeError, ValueError, yaml.YAMLError) as error:
+            peers = max(1, len(found["cluster"].get("peers") or ()))  # one that is alone has none
+            return dict(yaml.safe_load(found["config"]["original"])), peers
+        except (LookupError, TypeError, ValueError, AttributeError, yaml.YAMLError) as error:
             raise _unfit(_STATUS, type(error).__name__) from None  # its words would quote the configuration
-
-    async def peers(self) -> int:
-        """How many Alertmanagers know each other, this one among them."""
-        status = await self._status()
-        try:
-            return max(1, len(status["cluster"].get("peers") or ()))  # one that is alone has none
-        except (LookupError, TypeError, AttributeError) as error:
-            raise _unfit(_STATUS, type(error).__name__) from None
-
-    async def _status(self) -> Any:
-        return await ask_json(self._http, _STATUS, {}, server=_SERVER)
 
 
 def _matches(silence: Mapping[str, Any]) -> str:

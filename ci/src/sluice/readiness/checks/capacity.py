@@ -1,31 +1,24 @@
 """Checks of the section capacity."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
-from decimal import Decimal, InvalidOperation
+from collections.abc import Iterator
+from decimal import Decimal
+
+from kubernetes.utils.quantity import parse_quantity
 
 from sluice.readiness.model import Found
 from sluice.readiness.snapshot import Object, Snapshot
 from sluice.readiness.workloads import Workload, autoscalers, each, each_container, each_workload, workloads
 
 _FULL = 0.8
-# https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/
-_UNITS: Mapping[str, Decimal] = {
-    "": Decimal(1),
-    "m": Decimal("0.001"),
-    **{unit: Decimal(1000) ** power for power, unit in enumerate(("k", "M", "G", "T", "P", "E"), 1)},
-    **{unit: Decimal(1024) ** power for power, unit in enumerate(("Ki", "Mi", "Gi", "Ti", "Pi", "Ei"), 1)},
-}
 
 
 def quantity(text: object) -> Decimal:
-    """Return a quantity of Kubernetes in its unit, such as cores or bytes. Raises ValueError for what is none."""
-    told = str(text)
-    unit = next((one for one in sorted(_UNITS, key=len, reverse=True) if one and told.endswith(one)), "")
-    try:
-        return Decimal(told.removesuffix(unit)) * _UNITS[unit]
-    except InvalidOperation:
-        raise ValueError(f"{told} is no quantity") from None
+    """Return a quantity of Kubernetes in its unit, such as cores or bytes. Raises ValueError for what is none.
+
+    Kubernetes' client is loaded with every command anyway (adapters/kubernetes/connection.py).
+    """
+    return Decimal(parse_quantity(text))  # type: ignore[no-untyped-call]
 
 
 def _told(name: str, amount: Decimal) -> str:

@@ -13,10 +13,14 @@ _BOTH = {"Ingress", "Egress"}
 
 
 def policies(snapshot: Snapshot) -> Found:
-    """NetworkPolicies say of every workload who may call it, and whom it may call."""
+    """NetworkPolicies say of every workload of the pods' network who may call it, and whom it may call."""
     found = [(name.partition(" ")[0], one["spec"]) for name, one in snapshot.charts.of_kind("NetworkPolicy")]
 
     def fault(one: Workload) -> str:
+        if one.pod.get("hostNetwork"):
+            return (
+                ""  # it is its node's network that it is in, where no policy applies; security.host bounds who may be
+            )
         # A chart's policies are in its own namespace; services share one.
         ways = {
             way
