@@ -118,7 +118,7 @@ class KindCluster:
             raise
 
     async def wake(self) -> bool:
-        """Take our cluster's node again that was interrupted, started where it is stopped; returns whether there was one.
+        """Take our cluster's node again that was interrupted, started where it is stopped; returns whether it was.
 
         It counts as the one that was made then: whoever calls this has nothing in it on the host's network (see
         `interrupted`), and the rules that we gave the node are given anew. Raises NotReady where its API server does
