@@ -15,7 +15,13 @@ from sluice.steps.resolve_source import FIXTURES, fixture_of
 MIRROR = "mirror"
 _IN_A_REGION = "-region"
 # One pod of each service, and no autoscaler: two regions share the cores of one machine, and nothing measures load.
-_VALUES = "autoscaling: {{enabled: false, minReplicas: {replicas}}}\npreStopSeconds: 1\n"
+# All of them start at once at a switch, on few cores; nothing is there that a new pod would have to replace gently.
+REGION_VALUES = """\
+autoscaling: {{enabled: false, minReplicas: {replicas}}}
+preStopSeconds: 1
+minReadySeconds: 0
+startupSeconds: 120
+"""
 
 
 class Secrets(Protocol):
@@ -107,6 +113,6 @@ async def install_region_service(
 ) -> None:
     """Install a service with so many pods, 0 where the region stands by; `work` is a folder for its values."""
     work.mkdir(parents=True, exist_ok=True)
-    (work / "service.yaml").write_text(_VALUES.format(replicas=replicas), encoding="utf-8")
+    (work / "service.yaml").write_text(REGION_VALUES.format(replicas=replicas), encoding="utf-8")
     sized = replace(installer, values_for=values_in(work))
     await install_service(sized, service, namespace, image, components)
