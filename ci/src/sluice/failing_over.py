@@ -21,7 +21,7 @@ from sluice.region_tools import RegionTools
 from sluice.regions import active as entry
 from sluice.regions.active import Active
 from sluice.regions.gate import Reasons, against, nowhere
-from sluice.regions.model import Seen, other
+from sluice.regions.model import Marker, Seen, other
 from sluice.steps.fence_region import fence
 from sluice.steps.look_at_region import look
 from sluice.steps.mirror_lag import all_copied, mirror_lag
@@ -150,6 +150,35 @@ class Failover:
                     state = replace(state, done=(*state.done, name))
                     self._keep(state)
         return state
+
+    async def undo(self, source: Source, state: Switch) -> Active:
+        """Go back to the old side, as long as nothing was promoted; returns which region is active.
+
+        May be done again from any point. Raises FailoverError where it is too late, or a side does not answer.
+        """
+        active = entry.read(self._home)
+        async with self._regions(source) as (old, new):
+            if (
+                active is None
+                or active.region != state.source
+                or not old
+                or not new
+                or not (await new.database()).standby
+            ):
+                raise FailoverError(
+                    f"the switch to {self._target} cannot be undone",
+                    seen="it was promoted, or a side is not there",
+                    expected="both regions, and nothing promoted yet",
+                    next_command=f"./nox -s failover -- --to {self._target} --again {self._run.folder}",
+                )
+            # In this order: never does either of them take itself for what the other one is.
+            await new.mark(Marker(new.name, "standby", active.epoch))
+            await old.mark(Marker(old.name, "primary", active.epoch))
+            await old.server(running=True, deadline_seconds=self._limit)
+            await old.services(1, deadline_seconds=self._limit)
+        back = replace(active, switching="")
+        entry.write(self._home, back)
+        return back
 
     def _steps(self, old: RegionCluster | None, new: RegionCluster) -> dict[str, Step]:
         """All steps, in their order; each may be taken again from any point of it."""
