@@ -7,7 +7,7 @@ meanwhile), figures.json (what it came to). That one is under way stands in acti
 import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
@@ -21,7 +21,7 @@ from sluice.region_tools import RegionTools
 from sluice.regions import active as entry
 from sluice.regions.active import Active
 from sluice.regions.gate import Reasons, against, nowhere
-from sluice.regions.model import Seen, other
+from sluice.regions.model import Marker, Seen, other
 from sluice.steps.fence_region import fence
 from sluice.steps.look_at_region import look
 from sluice.steps.mirror_lag import all_copied, mirror_lag
@@ -135,7 +135,8 @@ class Failover:
         return state
 
     async def go(self, source: Source, state: Switch) -> Switch:
-        """Take every step that is not done yet, and return how it ended."""
+        """Take every step that is not done yet, and return how it ended. Raises FailoverError out of turn."""
+        self._claim(state)
         async with self._regions(source) as (old, new):
             if new is None:
                 raise FailoverError(
@@ -150,6 +151,51 @@ class Failover:
                     state = replace(state, done=(*state.done, name))
                     self._keep(state)
         return state
+
+    def _claim(self, state: Switch) -> None:
+        """Go on only with the switch that is under way, or with one that has come to its end."""
+        active, folder = entry.read(self._home), str(self._run.folder)
+        if active and not active.switching and not state.done and active == Active(state.source, state.epoch - 1):
+            entry.write(self._home, replace(active, switching=folder))  # it was killed before it could
+        elif not active or (active.switching != folder and active != Active(state.target, state.epoch)):
+            raise FailoverError(
+                f"the switch of {self._run.folder.name} is not the one that is under way",
+                seen=f"{active.region} is active in epoch {active.epoch}" if active else "no regions",
+                expected=f"a switch to {state.target}, epoch {state.epoch}, that was not undone or overtaken",
+                next_command="./nox -s regions -- status",
+            )
+
+    async def undo(self, source: Source, state: Switch) -> Active:
+        """Go back to the old side, as long as nothing was promoted; returns which region is active.
+
+        May be done again from any point. Raises FailoverError where it is too late, or a side does not answer.
+        """
+        active = entry.read(self._home)
+        async with self._regions(source) as (old, new):
+            if (
+                active is None
+                or active.region != state.source
+                or not old
+                or not new
+                or not (await new.database()).standby
+            ):
+                raise FailoverError(
+                    f"the switch to {self._target} cannot be undone",
+                    seen="it was promoted, or a side is not there",
+                    expected="both regions, and nothing promoted yet",
+                    next_command=f"./nox -s failover -- --to {self._target} --again {self._run.folder}",
+                )
+            # Whoever goes on with it afterwards begins anew: what it knows is of before.
+            with suppress(FileNotFoundError):
+                (self._run.folder / STATE).rename(self._run.folder / f"undone-{STATE}")
+            # In this order: never does either of them take itself for what the other one is.
+            await new.mark(Marker(new.name, "standby", active.epoch))
+            await old.mark(Marker(old.name, "primary", active.epoch))
+            await old.server(running=True, deadline_seconds=self._limit)
+            await old.services(1, deadline_seconds=self._limit)
+        back = replace(active, switching="")
+        entry.write(self._home, back)
+        return back
 
     def _steps(self, old: RegionCluster | None, new: RegionCluster) -> dict[str, Step]:
         """All steps, in their order; each may be taken again from any point of it."""

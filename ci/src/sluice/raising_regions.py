@@ -18,7 +18,7 @@ from sluice.adapters.kubernetes.pulling import pull_images
 from sluice.adapters.kubernetes.region import RegionCluster, last_known
 from sluice.adapters.waiting import until
 from sluice.domain import Fixture, Image, Source
-from sluice.errors import FailoverError
+from sluice.errors import FailoverError, in_a_line
 from sluice.region_release import forget_ledger, note_release, release_of
 from sluice.region_tools import RegionTools
 from sluice.regions import active as entry
@@ -209,7 +209,10 @@ class Regions:
         await self._install_fixtures(at, source, standby=True)
 
         async def follows() -> str | None:
-            found = await at.region.database()
+            try:
+                found = await at.region.database()
+            except FailoverError as error:
+                return in_a_line(error)
             return None if found.standby and found.streaming else f"it is at {found.at} and receives nothing"
 
         wait = partial(

@@ -79,8 +79,8 @@ class Region:
 
     async def promote(self, *, deadline_seconds: float) -> None:
         """Follow nobody."""
-        self._do("promoted")
         self.standby = False
+        self._do("promoted")
 
     async def stop_mirror(self, *, deadline_seconds: float) -> None:
         """Note it."""

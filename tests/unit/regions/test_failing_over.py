@@ -16,6 +16,7 @@ from sluice.regions import active as entry
 from sluice.regions.active import Active
 from sluice.regions.gate import Reasons
 from sluice.regions.mirror import Lag
+from sluice.regions.model import Marker
 
 pytestmark = pytest.mark.anyio
 PLANNED = [
@@ -212,6 +213,52 @@ async def test_while_one_is_under_way_no_other_begins(pair: Pair, mirror: Mirror
         with pytest.raises(FailoverRefused) as caught:
             failover(pair, to).check_name()
         assert f"--again {first}" in str(caught.value)
+
+
+@pytest.mark.parametrize(("region", "point"), POINTS, ids=[" ".join(point) for point in POINTS])
+async def test_what_was_not_promoted_can_be_undone_and_nothing_else(
+    pair: Pair, mirror: Mirror, region: str, point: str
+) -> None:
+    pair.regions[region].dies_at = point
+    with pytest.raises(Killed):
+        await switched(pair)
+    pair.begin(again=release(pair))
+    one = failover(pair)
+    if PLANNED.index(f"{region}: {point}") >= PLANNED.index("west: promoted"):
+        with pytest.raises(FailoverError, match="cannot be undone"):
+            await one.undo(SOURCE, one.state())
+        assert "east: server up" not in pair.log
+        return
+    assert await one.undo(SOURCE, one.state()) == Active("east", 1) == entry.read(pair.home)
+    assert pair.log[-4:] == ["west: standby", "east: primary", "east: server up", "east: services 1"]
+    assert (pair.regions["west"].marked, pair.regions["east"].marked) == (
+        Marker("west", "standby", 1),
+        Marker("east", "primary", 1),
+    )
+    assert not one.state().epoch, "with --again it begins anew: what was done is undone"
+    pair.begin()
+    failover(pair).check_name()  # another one may begin
+
+
+async def test_only_the_switch_that_is_under_way_goes_on(pair: Pair, mirror: Mirror) -> None:
+    """What the folder of another one knows is of another epoch: it would promote what nobody fenced."""
+    old = Switch("west", epoch=2, done=("fence east", "let west catch up"))
+    for active in (Active("east", 1), Active("east", 1, "/another"), Active("east", 3)):
+        entry.path_of(pair.home).unlink(missing_ok=True)
+        entry.write(pair.home, active)
+        with pytest.raises(FailoverError, match="is not the one that is under way"):
+            await failover(pair).go(SOURCE, old)
+        assert pair.log == []
+
+
+async def test_one_that_was_killed_before_it_said_that_it_is_under_way_goes_on(pair: Pair, mirror: Mirror) -> None:
+    one = failover(pair)
+    state = one.decide(Reasons(), began=10.0)
+    entry.write(pair.home, Active("east", 1))
+    await one.go(SOURCE, state)
+    assert entry.read(pair.home) == Active("west", 2)
+    assert (await one.go(SOURCE, one.state())).ended, "and one that is done has nothing left to do"
+    assert pair.log == PLANNED
 
 
 def test_a_folder_of_another_switch_or_of_none_is_refused(pair: Pair) -> None:

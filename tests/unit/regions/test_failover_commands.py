@@ -64,6 +64,10 @@ def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
             done.append("decide")
             return Switch(self.target, 2, began, forced=reasons.lag)
 
+        async def undo(self, _: Source, state: Switch) -> Active:
+            done.append("undo")
+            return Active("east", 1)
+
         async def go(self, _: Source, state: Switch) -> Switch:
             done.append("go")
             return replace(state, unreachable="refused" if state.forced else "")
@@ -144,6 +148,18 @@ def test_one_that_goes_on_is_not_asked_again(log: list[str], tmp_path: Path) -> 
     log.append("again")
     assert sluice("failover", "--to", "west", "--again", str(folder)).exit_code == 0
     assert log[1:] == ["client begins", "go", "more marks", "client ends"]
+
+
+def test_one_may_be_undone_which_is_no_switch_and_has_no_figures(log: list[str], tmp_path: Path) -> None:
+    folder = tmp_path / "failover"
+    folder.mkdir()
+    result = sluice("failover", "--to", "west", "--undo")
+    assert result.exit_code == 2
+    assert "--undo --again DIR" in result.output
+    result = sluice("failover", "--to", "west", "--undo", "--again", str(folder))
+    assert result.exit_code == 0
+    assert "east is active again (epoch 1)" in result.output
+    assert log == ["undo"]
 
 
 def test_a_refusal_tells_every_reason_and_is_no_failure_of_the_tree(log: list[str]) -> None:

@@ -9,11 +9,11 @@ from tests.unit.regions.pairs import Killed, Pair
 
 from sluice import raising_regions
 from sluice.domain import Cluster, Fixture, Image, Images, Service, Source
-from sluice.errors import FailoverError
+from sluice.errors import FailoverError, NotReady
 from sluice.raising_regions import Regions
 from sluice.regions import active as entry
 from sluice.regions.active import Active
-from sluice.regions.model import Marker, Seen
+from sluice.regions.model import Database, Marker, Seen
 
 pytestmark = pytest.mark.anyio
 BACKEND = Service("backend", "", "services/backend", 8000, "helm/backend", "backend", ("postgresql", "kafka"))
@@ -159,6 +159,28 @@ async def test_until_somebody_follows_it_the_primary_is_alone(rig: Rig) -> None:
     await regions(rig).up()
     assert rig.steps("east").count("made") == 1
     assert not rig.regions["east"].marked.alone
+
+
+async def test_it_waits_until_the_standby_answers_and_receives(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    west, answers = rig.regions["west"], [FailoverError("west's database does not answer", seen="no pod"), False, True]
+    answer = west.database
+
+    async def database() -> Database:
+        now = answers.pop(0) if len(answers) > 1 else answers[0]
+        if isinstance(now, FailoverError):
+            raise now
+        west.streaming = bool(now)
+        return await answer()
+
+    monkeypatch.setattr(west, "database", database)
+    await regions(rig).up()
+    assert answers == [True]
+    monkeypatch.setattr(raising_regions, "_FOLLOWS_SECONDS", 0.2)
+    answers[:] = [False]
+    rig.begin()
+    with pytest.raises(NotReady) as caught:
+        await regions(rig).up()
+    assert caught.value.seen == "it is at 100 and receives nothing"
 
 
 @pytest.mark.parametrize("left", ["primary", "fenced"])

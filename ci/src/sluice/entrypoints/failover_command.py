@@ -38,6 +38,10 @@ def failover(
         Path | None,
         typer.Option("--again", metavar="DIR", exists=True, file_okay=False, help="go on with one that was killed"),
     ] = None,
+    undo: Annotated[
+        bool,
+        typer.Option("--undo", help="with --again: back to the old side instead, while nothing was promoted"),
+    ] = False,
     supply: Annotated[Mode | None, typer.Option("--supply", help="where components come from")] = None,
     no_install: Annotated[
         bool, typer.Option("--no-install", help="never install or start a container engine on this host")
@@ -59,6 +63,13 @@ def failover(
                 expected="--kill-active --force, and a client that writes",
                 next_command=f"./nox -s failover -- --to {to} --kill-active --force",
             )
+        if undo and not again:
+            raise SettingsError(
+                "the command line",
+                ["--undo: of which switch?"],
+                expected="--undo --again DIR",
+                next_command="./nox -s regions -- status",
+            )
         names = [cluster_of(settings.cluster.name, region) for region in REGIONS]
         with clusters_held(settings, *names, command="failover"), progress() as shown_here:
             here = home(settings)
@@ -66,6 +77,8 @@ def failover(
             box = Toolbox(root(), settings, run, Options(keep=True, reuse=True, may_install=not no_install))
             tools = RegionTools(here, settings, run, box)
             load = None if no_load else Load(tools, root())
+            if undo:
+                return await _undone(tools, Failover(tools, to, force=force))
             with run.whole("failover"):
                 state, figures = await _switch(tools, Failover(tools, to, force=force), load, kill=kill_active)
         return _tell(state, figures, run.folder)
@@ -100,6 +113,16 @@ async def _switch(
         if load:
             await run.step("go on under load", partial(load.went_on, state), deadline_seconds=180)
     return state, await load.figures(source, state) if load else None
+
+
+async def _undone(tools: RegionTools, failover: Failover) -> int:
+    """Go back, and say so."""
+    source = await tools.run.step("resolve source", tools.box.resolve_source, deadline_seconds=60)
+    work = partial(failover.undo, source, failover.state())
+    active = await tools.run.step("undo the switch", work, deadline_seconds=4 * tools.settings.deadlines.charts)
+    say(f"{active.region} is active again (epoch {active.epoch})")
+    answer(active=active)
+    return 0
 
 
 def _tell(state: Switch, figures: Figures | None, folder: Path) -> int:
