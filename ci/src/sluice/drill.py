@@ -201,7 +201,7 @@ class Drill:
         )
 
     async def _marked(self) -> None:
-        """Return once there are marks to be lost, and an anchor of audit's chain."""
+        """Return once there are marks to be lost, and an anchor of the hash chain."""
         while True:
             lines = list(json_lines(self._marks))
             if sum("id" in line for line in lines) >= 30 and any("anchor" in line for line in lines):
@@ -224,7 +224,7 @@ class Drill:
         found = anchor_before(json_lines(self._marks), state.destroyed - 60)
         if found is None:
             raise RecoveryError(
-                "no anchor of audit's chain was taken before the disaster",
+                "no anchor of the hash chain was taken before the disaster",
                 seen=f"{self._marks} has none",
                 expected="one every few seconds while marks are written",
                 next_command=f"read {self._run.logs / 'drill-write.log'}",

@@ -35,7 +35,7 @@ class Store:
 
 @dataclass(frozen=True)
 class Figures:
-    """What a drill measured. Times in seconds since the epoch, durations in seconds; `chain` is audit's own finding.
+    """What a drill measured. Times in seconds since the epoch, durations in seconds; `chain` as its keeper finds it.
 
     `steps` are the names and durations between the disaster and the end, in order.
     """
@@ -74,9 +74,9 @@ def against(figures: Figures) -> list[str]:
     elif tasks.checksum_before != tasks.checksum_after:
         found.append(f"tasks came back changed: {tasks.checksum_before[:12]} was {tasks.checksum_after[:12]} after")
     if not figures.chain_valid:
-        found.append("audit's chain does not hold against the anchor of before")
+        found.append("the hash chain does not hold against the anchor of before")
     if figures.chain_entries < figures.anchor_entries:
-        found.append(f"audit's chain has {figures.chain_entries} entries, {figures.anchor_entries} were anchored")
+        found.append(f"the hash chain has {figures.chain_entries} entries, {figures.anchor_entries} were anchored")
     found += [
         f"{one.name}: restored {one.after[:12] or 'nothing'}, backed up {one.before[:12] or 'nothing'}"
         for one in figures.stores
