@@ -1,10 +1,34 @@
 """A switch, planned or not: what was acknowledged, who may write afterwards, and the way back."""
 
 import signal
+import time
 
 from tests.contract.backup.rigs import own_to
 from tests.contract.regions.conftest import Side
 from tests.contract.regions.test_following import Pair, refused
+
+from sluice.adapters.kubernetes.region import STATE, database_of
+
+
+def test_both_sides_tell_how_far_they_are(pair: Pair) -> None:
+    """By the very question that a switch asks of them."""
+    east, west = pair
+    east.write("after")
+    west.until("SELECT count(*) FROM marked", "2")
+    standby, primary = database_of(west.ask(STATE)), database_of(east.ask(STATE))
+    assert (primary.standby, primary.timeline, primary.streaming) == (False, 1, False)
+    assert (standby.standby, standby.timeline, standby.streaming) == (True, 1, True)
+    assert primary.at >= standby.at > 16 * 1024 * 1024
+    assert standby.received >= standby.at
+    assert abs(standby.last_commit - time.time()) < 60
+    east.stop()
+    west.until("SELECT count(*) FROM pg_stat_wal_receiver WHERE status = 'streaming'", "0")
+    behind = database_of(west.ask(STATE))
+    assert not behind.streaming
+    assert behind.at >= primary.at, "all of it, also what was written while it ended"
+    west.promote()
+    promoted = database_of(west.ask(STATE))
+    assert (promoted.standby, promoted.timeline) == (False, 2)
 
 
 def split(pair: Pair) -> tuple[Side, Side]:

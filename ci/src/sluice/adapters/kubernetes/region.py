@@ -29,7 +29,7 @@ SERVER, MIRROR = "postgresql", "mirror"
 _SERVER_POD = f"{SERVER}-0"
 # One row of JSON, of a primary as of a standby (https://www.postgresql.org/docs/15/functions-admin.html). Only the
 # branch that is taken is asked: a standby has no current position.
-_STATE = """SELECT json_build_object('standby', pg_is_in_recovery(),
+STATE = """SELECT json_build_object('standby', pg_is_in_recovery(),
  'timeline', (SELECT timeline_id FROM pg_control_checkpoint()),
  'at', (CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END - '0/0')::bigint,
  'received', (CASE WHEN pg_is_in_recovery() THEN greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())
@@ -128,17 +128,9 @@ class RegionCluster:
 
     async def database(self) -> Database:
         """Its server, as it answers. Raises FailoverError where it does not."""
-        said = await self.sql(_STATE)
+        said = await self.sql(STATE)
         try:
-            found: dict[str, Any] = json.loads(said)
-            return Database(
-                standby=bool(found["standby"]),
-                timeline=int(found["timeline"]),
-                at=int(found["at"] or 0),
-                received=int(found["received"] or 0),
-                streaming=bool(found["streaming"]),
-                last_commit=float(found["last_commit"] or 0.0),
-            )
+            return database_of(said)
         except (ValueError, KeyError, TypeError):
             raise self._no_answer(said[:200] or "nothing") from None
 
@@ -262,6 +254,19 @@ class RegionCluster:
         if answer.is_error and answer.status_code != besides:
             raise refused(answer, what)
         return answer
+
+
+def database_of(said: str) -> Database:
+    """Return what a server answers to STATE. Raises ValueError, KeyError or TypeError for anything else."""
+    found: dict[str, Any] = json.loads(said)
+    return Database(
+        standby=bool(found["standby"]),
+        timeline=int(found["timeline"]),
+        at=int(found["at"] or 0),
+        received=int(found["received"] or 0),
+        streaming=bool(found["streaming"]),
+        last_commit=float(found["last_commit"] or 0.0),
+    )
 
 
 def ledger_name(region: str) -> str:
