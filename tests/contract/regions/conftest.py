@@ -16,8 +16,11 @@ from tests.contract.backup.rigs import account, own_to
 from tests.contract.postgresql.conftest import ENTRYPOINT, ROOT, SUPERUSERS_PASSWORD, Server
 from tests.contract.programs import free_ports
 
+from sluice.certificates import certificates
+
 FIXTURE = ROOT / "k8s-fixtures/postgresql-region"
 REPLICATION_PASSWORD = "replication's: own\\"  # with what a password file has to escape
+CERTIFICATE = certificates(("localhost",), client=True)  # of both regions
 _SECONDS = 60
 
 
@@ -42,9 +45,11 @@ class Side(Server):
             shutil.copy(file, self.home / file.name)
         (self.home / "password").write_text(f"{SUPERUSERS_PASSWORD}\n")
         (self.home / "replication").write_text(f"{REPLICATION_PASSWORD}\n")
-        self.tell(**{"name": self.name, "epoch": "1", "peer-host": "127.0.0.1", "peer-port": str(peer_port)})
-        values = {"PEER_HOST": "127.0.0.1", "PEER_PORT": str(peer_port), "REGION_NAME": self.name}
+        self.show(CERTIFICATE)
+        self.tell(**{"name": self.name, "epoch": "1", "peer-host": "localhost", "peer-port": str(peer_port)})
+        values = {"PEER_HOST": "localhost", "PEER_PORT": str(peer_port), "REGION_NAME": self.name}
         paths = {"/etc/postgresql": str(self.home), "/var/run/postgresql": str(self.home)}
+        paths["/etc/secrets/region"] = str(self.home)
         arguments = []
         for word in fixture_arguments():
             for key, value in values.items():
@@ -54,6 +59,14 @@ class Side(Server):
             arguments.append(word)
         self.arguments = tuple(arguments)
         return self
+
+    def show(self, made: tuple[bytes, bytes, bytes]) -> None:
+        """Have a certificate, and believe its authority."""
+        authority, certificate, key = made
+        (self.home / "ca.crt").write_bytes(authority)
+        (self.home / "keystore.pem").write_bytes(key + certificate)
+        (self.home / "keystore.pem").chmod(0o600)
+        own_to(self.home, self.account)
 
     def tell(self, **told: str) -> None:
         """Change the ConfigMap."""
@@ -69,7 +82,7 @@ class Side(Server):
         return super().environment(
             **{"REGION": str(self.home / "region"), "REPLICATION_PASSWORD_FILE": str(self.home / "replication"),
                "PGPASSFILE": str(self.home / "replication.pgpass"), "PEER_SECONDS": "20",
-               "POSTGRES_INITDB_ARGS": "--data-checksums", **more}
+               "REGION_CA": str(self.home / "ca.crt"), "POSTGRES_INITDB_ARGS": "--data-checksums", **more}
         )  # fmt: skip
 
     @property

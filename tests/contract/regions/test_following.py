@@ -4,7 +4,9 @@ import shutil
 import subprocess
 
 from tests.contract.backup.rigs import own_to
-from tests.contract.regions.conftest import Side
+from tests.contract.regions.conftest import REPLICATION_PASSWORD, Side
+
+from sluice.certificates import certificates
 
 Pair = tuple[Side, Side]
 
@@ -97,6 +99,23 @@ def test_who_does_not_know_the_password_gets_nothing(pair: Pair) -> None:
     done = west.decide("standby", PEER_SECONDS="2")
     refused(done, 75, "password authentication failed")
     assert "guessed-password" not in done.stdout + done.stderr
+    assert not west.data.exists()
+
+
+def test_it_is_followed_by_tls_only_and_only_whom_the_authority_knows(pair: Pair) -> None:
+    east, west = pair
+    encrypted = "SELECT bool_and(ssl) FROM pg_stat_ssl JOIN pg_stat_replication USING (pid)"
+    assert east.ask(encrypted) == "t"
+    plain = east.psql(
+        "--dbname=replication=true dbname=postgres", "--command=IDENTIFY_SYSTEM",
+        user="replication", password=REPLICATION_PASSWORD, more={"PGSSLMODE": "disable"},
+    )  # fmt: skip
+    assert "no pg_hba.conf entry for replication connection" in plain.stderr
+    assert "no encryption" in plain.stderr
+    west.stop()
+    shutil.rmtree(west.data)
+    west.show(certificates(("localhost",)))  # another authority than east's certificate is of
+    refused(west.decide("standby", PEER_SECONDS="2"), 75, "SSL error")
     assert not west.data.exists()
 
 

@@ -10,6 +10,7 @@ import yaml
 from sluice.domain import Service
 from sluice.regions.model import BROKER_PORT, CONFIG_MAP, DATABASE_PORT, Marker
 from sluice.steps.install_region import in_a_region, shared_secrets
+from sluice.steps.mirror_lag import KEYS
 
 ROOT = Path(__file__).parents[3]
 FIXTURES = ROOT / "k8s-fixtures"
@@ -121,8 +122,10 @@ def test_who_follows_may_read_what_a_rewind_reads_and_write_nothing() -> None:
     assert "NOSUPERUSER" in text
     hba = (FIXTURES / "postgresql-region" / "pg_hba.conf").read_text(encoding="utf-8")
     rules = [line.split() for line in hba.splitlines() if line and not line.startswith("#")]
-    assert ["host", "replication", "replication", "all", "scram-sha-256"] in rules
-    assert [rule for rule in rules if rule[0] == "host" and rule[-1] != "scram-sha-256"] == []
+    assert [rule for rule in rules if rule[1] == "replication" and rule[0] != "local"] == [
+        ["hostssl", "replication", "replication", "all", "scram-sha-256"]
+    ]
+    assert [rule for rule in rules if rule[0] != "local" and rule[-1] != "scram-sha-256"] == []
 
 
 def test_a_fixture_has_the_shape_of_a_region_where_there_is_one() -> None:
@@ -138,4 +141,17 @@ def test_what_both_regions_have_is_what_the_charts_and_fixtures_ask_for() -> Non
     assert {"backend-database", "audit-database", "user-tokens", "dapr-app-token"} <= set(names)
     assert "plain-database" not in names
     volumes = [volume for volume in pod()["volumes"] if "secret" in volume]
-    assert {volume["secret"]["secretName"] for volume in volumes} <= set(names)
+    assert {volume["secret"]["secretName"] for volume in volumes} <= {*names, KEYS}
+
+
+def test_the_certificate_is_where_server_script_and_who_follows_look_for_it() -> None:
+    [first] = pod()["initContainers"]
+    [volume] = [one for one in pod()["volumes"] if one.get("secret", {}).get("secretName") == KEYS]
+    assert {item["key"] for item in volume["secret"]["items"]} == {"keystore.pem", "ca.crt"}
+    assert volume["secret"]["defaultMode"] == 0o440, "the server refuses a key that others may read"
+    folder = str(Path(default("REGION_CA")).parent)
+    said = " ".join(server()["args"])
+    assert f"sslmode=verify-full sslrootcert={default('REGION_CA')}" in said
+    assert f"ssl_cert_file={folder}/keystore.pem" in said
+    assert f"ssl_key_file={folder}/keystore.pem" in said
+    assert mounts(first)[folder] == mounts(server())[folder] == volume["name"]

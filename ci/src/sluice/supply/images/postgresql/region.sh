@@ -8,6 +8,7 @@
 set -eu
 : "${PGDATA:=/var/lib/postgresql/data}" "${REGION:=/etc/region}" "${PEER_SECONDS:=600}"
 : "${REPLICATION_PASSWORD_FILE:=/etc/secrets/replication/password}" "${PGPASSFILE:=/var/run/postgresql/replication.pgpass}"
+: "${REGION_CA:=/etc/secrets/region/ca.crt}"
 said() { if [ -r "$REGION/$1" ]; then cat "$REGION/$1"; fi; }
 fail() { echo "region.sh: $1" >&2; exit "$2"; }
 name=$(said name) role=$(said role) epoch=$(said epoch)
@@ -15,7 +16,8 @@ expr "$name" : '[a-z][a-z0-9_]*$' > /dev/null || fail "the region's name is '$na
 umask 077
 printf '*:*:*:replication:%s\n' "$(sed 's/[\\:]/\\&/g' "$REPLICATION_PASSWORD_FILE")" > "$PGPASSFILE"
 export PGPASSFILE PGCONNECT_TIMEOUT=5 LC_ALL=C
-peer="host=$(said peer-host) port=$(said peer-port) user=replication application_name=$name"
+# Only whom the authority of both regions knows by that name is asked, and follows or is followed by.
+peer="host=$(said peer-host) port=$(said peer-port) user=replication application_name=$name sslmode=verify-full sslrootcert=$REGION_CA"
 
 # The replication protocol's own commands: https://www.postgresql.org/docs/15/protocol-replication.html
 ask() { psql --no-psqlrc --quiet --tuples-only --no-align --dbname="$peer dbname=postgres replication=true" --command="$1" 2>&1; }
