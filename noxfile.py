@@ -250,6 +250,18 @@ def drill(session: nox.Session) -> None:
 
 
 @nox.session
+def regions(session: nox.Session) -> None:
+    """Two clusters as two regions, one active, one that follows: `-- up`, `-- down`, `-- status`."""
+    sluice(session, "regions")
+
+
+@nox.session
+def failover(session: nox.Session) -> None:
+    """The region that stands by becomes the active one, under load: `-- --to west [--force] [--again DIR]`."""
+    sluice(session, "failover")
+
+
+@nox.session
 def init(session: nox.Session) -> None:
     """A project that adopts Sluice: `-- --into DIR [--service NAME]`; `-- --into DIR --update` brings it up to date."""
     sluice(session, "init")

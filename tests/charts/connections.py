@@ -19,6 +19,8 @@ from .rendering import CHARTS, NAMESPACES, REPOSITORY, SERVICE_CHARTS, Helm, Man
 FIXTURES = REPOSITORY / "k8s-fixtures"
 # Folders of fixtures that are no part of the system: they are there for the suites' sake.
 OF_THE_SUITES = {"alert-receivers": "stands for whoever is told of alerts", "faults": "breaks things on purpose"}
+# Folders that a system in one region has nothing of (docs/failover.md).
+OF_TWO_REGIONS = {"kafka-region", "postgresql-region", "mirror"}
 # Of Kubernetes itself; their pods are nobody's chart.
 CLUSTERS_OWN = {"kubelet", "apiserver", "coredns"}
 USERS, LOG_FILES, SIDECAR = "users", "log-files", "daprd"
@@ -82,7 +84,7 @@ def delivered(helm: Helm) -> System:
 
 def _fixtures() -> Iterator[Part]:
     for file in sorted(FIXTURES.glob("*/kustomization.yaml")):
-        if file.parent.name in OF_THE_SUITES:
+        if file.parent.name in {*OF_THE_SUITES, *OF_TWO_REGIONS}:
             continue
         made = yaml.safe_load(file.read_text(encoding="utf-8"))
         manifests = [one for name in made.get("resources", ()) for one in documents(_text(file.parent / name))]

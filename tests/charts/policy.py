@@ -26,6 +26,7 @@ EXCEPTIONS: Mapping[tuple[str, str], str] = {
 FIXTURE_EXCEPTIONS: Mapping[tuple[str, str], str] = {
     ("alert-receivers", "entrypoint"): "a script of ours in a service's image, for the Python that is in it",
     ("faults", "entrypoint"): "a script of ours in a service's image, for the Python that is in it",
+    ("mirror", "entrypoint"): "upstream's image is the broker's, whose entry point would start a broker",
 }
 # What a container runs where it is not its image's entry point, by its name.
 COMMANDS: Mapping[str, list[str]] = {

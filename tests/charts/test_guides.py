@@ -23,6 +23,7 @@ MADE = {
     ("default", "secrets", "kafka"): "docs/clouds/README.md, for the component beside it",
     ("default", "secrets", "ocir"): "docs/clouds/oke.md",
     ("default", "configmaps", "sluice-ledger-0001"): "a promotion",
+    ("default", "configmaps", "region"): "./nox -s regions",
     ("default", "leases", "sluice-promotion"): "a promotion",
     ("monitoring", "secrets", "ocir"): "docs/clouds/oke.md",
     ("logging", "secrets", "ocir"): "docs/clouds/oke.md",

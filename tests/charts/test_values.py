@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from sluice.steps.install_region import REGION_VALUES
+
 from .rendering import (
     CHARTS,
     CLOUDS,
@@ -18,6 +20,7 @@ from .rendering import (
     Helm,
     chart_values,
     library_defaults,
+    of_kind,
     read_values,
     run,
 )
@@ -149,6 +152,17 @@ def test_the_suites_values_fit_the_chart(helm: Helm, chart: str) -> None:
         file = REPOSITORY / "tests" / "e2e" / "values" / f"{name}.yaml"
         if file.exists():
             assert helm.template(chart, "local", "--values", str(file)) != helm.template(chart, "local"), name
+
+
+@pytest.mark.parametrize("chart", SERVICE_CHARTS)
+def test_in_a_region_that_stands_by_a_service_has_no_pods(helm: Helm, chart: str, tmp_path: Path) -> None:
+    values = tmp_path / "service.yaml"
+    values.write_text(REGION_VALUES.format(replicas=0))
+    manifests = helm.manifests(chart, "local", "--values", str(values))
+    [deployment] = of_kind(manifests, "Deployment")
+    assert deployment["spec"]["replicas"] == 0
+    assert of_kind(manifests, "HorizontalPodAutoscaler") == []
+    assert helm.try_template(chart, "local", "--set", "autoscaling.minReplicas=0").returncode != 0
 
 
 @pytest.mark.parametrize("chart", SERVICE_CHARTS)

@@ -22,14 +22,16 @@ EVERY_SECONDS = 0.3
 ANCHOR_SECONDS = 5.0
 
 
-async def _write(reached: Reached, user: str, file: Path, number: int) -> None:
+async def write(reached: Reached, user: str, file: Path, number: int, **more: str) -> None:
+    """Write one task, and note it with what else there is to be said of it."""
     backend = reached.clients.backend(user, lambda _: None)
     text = f"marked {number} by {user}"
     made = await backend.create(title=text)
-    append_line(file, json.dumps({"id": str(made["id"]), "text": text, "at": time.time()}))
+    append_line(file, json.dumps({"id": str(made["id"]), "text": text, "at": time.time(), **more}))
 
 
-async def _anchor(reached: Reached, file: Path) -> None:
+async def anchor(reached: Reached, file: Path) -> None:
+    """Check audit's whole chain, and note its head."""
     found = await reached.chain()
     assert found["valid"], f"the chain is broken before anything happened: {found}"
     append_line(file, json.dumps({"anchor": found["head"], "entries": found["entries"], "at": time.time()}))
@@ -50,8 +52,8 @@ async def main(context: Path, user: str, file: Path) -> None:
 
     async with reach(context) as reached, anyio.create_task_group() as group:
         for _ in range(WRITERS):
-            group.start_soon(again, lambda: _write(reached, user, file, next(numbers)), EVERY_SECONDS)
-        group.start_soon(again, lambda: _anchor(reached, file), ANCHOR_SECONDS)
+            group.start_soon(again, lambda: write(reached, user, file, next(numbers)), EVERY_SECONDS)
+        group.start_soon(again, lambda: anchor(reached, file), ANCHOR_SECONDS)
 
 
 if __name__ == "__main__":

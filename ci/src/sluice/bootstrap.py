@@ -158,7 +158,7 @@ class Toolbox:
             api_address=self.settings.cluster.api_address,
             api_names=self.settings.cluster.api_names,
         )
-        provider, what = await self.provider(name), "create target" if name else "create cluster"
+        provider = await self.provider(name)
         cluster = await create_cluster.create_cluster(
             provider,
             await self.registry(),
@@ -166,7 +166,7 @@ class Toolbox:
             kubernetes=node.version,
             config=config,
             reuse=self._options.reuse,
-            on_line=partial(self._run.progress.update, what),
+            on_line=self._run.say,
         )
         if also:
             await also.join(provider.node)

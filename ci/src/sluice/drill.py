@@ -33,7 +33,7 @@ from sluice.promotion.ledger import GENESIS
 from sluice.recovery.figures import SCHEMA, Figures, Store
 from sluice.recovery.keys import Store as Reached
 from sluice.recovery.keys import ensure_keys
-from sluice.recovery.marks import Mark, compare
+from sluice.recovery.marks import Mark, anchor_before, compare
 from sluice.run import Run
 from sluice.settings import Settings
 from sluice.steps.install_charts import Installer
@@ -221,16 +221,15 @@ class Drill:
 
     def _anchor(self, state: State) -> dict[str, Any]:
         """The newest anchor that is older than a drill's RPO: what is younger may be lost."""
-        anchors = [line for line in json_lines(self._marks) if "anchor" in line]
-        old = [line for line in anchors if line["at"] <= state.destroyed - 60]
-        if not (old or anchors):
+        found = anchor_before(json_lines(self._marks), state.destroyed - 60)
+        if found is None:
             raise RecoveryError(
                 "no anchor of the hash chain was taken before the disaster",
                 seen=f"{self._marks} has none",
                 expected="one every few seconds while marks are written",
                 next_command=f"read {self._run.logs / 'drill-write.log'}",
             )
-        return (old or anchors[:1])[-1]
+        return found
 
     def _figures(
         self, state: State, found: dict[str, Any], revision: str, *, running_again: float, first: int

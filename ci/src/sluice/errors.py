@@ -20,6 +20,8 @@
     ├── PolicyError         release/policy.toml
     ├── TargetError         targets/*.toml
     ├── RecoveryError       what was backed up cannot be restored, or did not come back
+    ├── FailoverError       a region cannot be raised, asked or switched to
+    ├── FailoverRefused     a region may not become the active one, with every reason
     ├── LedgerError         a target's ledger is broken, or was cut or rewritten
     ├── PromotionRefused    a release may not go to a target, with every reason
     ├── PromotionUnderWay   somebody else is promoting to the target
@@ -159,6 +161,16 @@ class SignatureRefused(SluiceError):
 
 class RecoveryError(SluiceError):
     """Raised when back-ups cannot be made or restored, or what they restore is not what was kept."""
+
+
+class FailoverError(SluiceError):
+    """Raised when a region cannot be raised, asked or switched, or says what cannot be."""
+
+
+class FailoverRefused(_Mistakes):
+    """Raised before anything is changed, where a region may not become the active one; tells every reason."""
+
+    kind = "reason"
 
 
 class LedgerError(SluiceError):

@@ -10,6 +10,8 @@ from sluice.adapters.docker.engine import Engine
 from sluice.adapters.docker.registry import OWNER_LABEL, LocalRegistry
 from sluice.adapters.kind.cluster import KindCluster
 from sluice.cluster_lock import clusters_held
+from sluice.regions.active import FOLDER as ACTIVE
+from sluice.regions.model import REGIONS, cluster_of
 from sluice.settings import Settings
 from sluice.supply.artifact import program
 from sluice.supply.cache import Cache
@@ -24,7 +26,8 @@ async def clean(settings: Settings, root: Path, *, with_cache: bool) -> list[str
     Raises ClusterError for a cluster or container of our names that is not ours, or that a command is at work on: that
     is left as it is.
     """
-    with clusters_held(settings, settings.cluster.name, settings.cluster.target_name, command="clean"):
+    regions = [cluster_of(settings.cluster.name, region) for region in REGIONS]
+    with clusters_held(settings, settings.cluster.name, settings.cluster.target_name, *regions, command="clean"):
         said = await _cleaned(settings, root, with_cache=with_cache)
     with suppress(OSError):  # what is left in there speaks of clusters of other names
         (settings.cache / "clusters").rmdir()
@@ -45,6 +48,8 @@ async def _cleaned(settings: Settings, root: Path, *, with_cache: bool) -> list[
                 said.append(f"removed the cluster {cluster}")
             if await LocalRegistry(docker, cluster, port).remove():
                 said.append(f"removed the registry {cluster}-registry and its volume")
+        regions = [cluster_of(name, region) for region in REGIONS]
+        said += [f"removed the cluster {one}" for one in regions if await _delete_cluster(docker, one, cache)]
         if await remove_stores(docker, name):
             said.append(f"removed the drills' back-ups {name}-backups and their volumes")
         images = sorted(
@@ -69,7 +74,7 @@ async def _cleaned(settings: Settings, root: Path, *, with_cache: bool) -> list[
             log.unlink()
         said.append(f"removed what was built and fetched below {cache}")
     home = root / settings.run.folder
-    for made in (home / "tools", home / "target"):
+    for made in (home / "tools", home / "target", home / ACTIVE):
         if made.exists():
             shutil.rmtree(made)
     return said

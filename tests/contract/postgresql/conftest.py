@@ -31,6 +31,7 @@ class Server:
     port: int
     account: str | None
     process: subprocess.Popen[bytes] | None = field(default=None)
+    arguments: tuple[str, ...] = ()  # of the server, as a fixture gives them
 
     def environment(self, **more: str) -> dict[str, str]:
         """What the container's environment is, on this host."""
@@ -45,7 +46,7 @@ class Server:
         """Start it and wait until it answers by TCP, as the probe of the fixture does."""
         with (self.home / "log").open("ab") as log:
             self.process = subprocess.Popen(
-                ["sh", self.home / ENTRYPOINT.name, "postgres", "-c", f"port={self.port}", "-c", "fsync=off"],
+                ["sh", self.home / ENTRYPOINT.name, "postgres", *self.arguments, f"--port={self.port}", "--fsync=off"],
                 env=self.environment(), user=self.account, cwd=self.home, stdout=log, stderr=log,
             )  # fmt: skip
         deadline = time.monotonic() + _SECONDS

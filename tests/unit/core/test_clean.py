@@ -54,7 +54,10 @@ class Rig:
         """Have a kind in the cache, and half of one that a killed run left."""
         cache = Cache(self.cache)
         with cache.workspace("kind") as into:
-            program(into / "kind", f"import os; os.unlink({str(self.engine.folder / NODE)!r})")
+            node = (
+                f"os.path.join({str(self.engine.folder)!r}, sys.argv[sys.argv.index('--name') + 1] + '-control-plane')"
+            )
+            program(into / "kind", f"import os, sys; os.unlink({node})")
             cache.publish(into, "k", Component("kind", "1", "source", "sha256:1", str(into), 1, 1.0))
         write(self.cache, {"supply/kind/tmp-1/artifact/kind": "half"})
 
@@ -74,7 +77,12 @@ async def test_what_is_ours_is_removed_and_said(rig: Rig) -> None:
     rig.kind()
     rig.cluster()
     rig.engine.put(REGISTRY, container_json("registry", labels=OURS))
+    rig.engine.put("sluice-west-control-plane", container_json("node:1", number="id-8"))
+    write(rig.cache, {"clusters/sluice-west.json": json.dumps({"made_by": "sluice", "node_id": "id-8"})})
+    write(rig.root, {".sluice/regions/active.json": "{}"})
     said = await rig.clean()
+    assert "removed the cluster sluice-west" in said
+    assert not (rig.root / ".sluice/regions").exists()
     assert said[:2] == ["removed the cluster sluice", "removed the registry sluice-registry and its volume"]
     assert not rig.engine.has(NODE)
     assert not rig.engine.has(REGISTRY)

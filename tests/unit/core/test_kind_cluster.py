@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
@@ -12,6 +13,7 @@ from tests.unit.core.support import FakeEngine, Served, container_json, program,
 
 from sluice.adapters.kind import cluster as kind_module
 from sluice.adapters.kind.cluster import KindCluster
+from sluice.adapters.process import Completed
 from sluice.errors import ClusterError, NotReady
 
 pytestmark = pytest.mark.anyio
@@ -262,3 +264,30 @@ async def test_a_mark_of_before_tells_nothing_of_a_start(rig: Rig) -> None:
     assert mark.pop("started") == "at noon"
     rig.mark().write_text(json.dumps(mark))
     assert await rig.cluster.runs(IMAGE)
+
+
+async def test_a_node_that_was_stopped_is_started_again_and_one_that_runs_or_is_not_there_is_left(rig: Rig) -> None:
+    assert not await rig.cluster.wake()
+    await rig.create()
+    assert not await rig.cluster.wake()
+    rig.state(Running=False, FinishedAt="at two")
+    started = rig.engine.docker
+
+    async def docker(*words: str, **more: Any) -> Completed:
+        if words[0] == "start":
+            rig.state(Running=True, StartedAt="at three")
+        return await started(*words, **more)
+
+    rig.engine.docker = docker  # type: ignore[method-assign, assignment]
+    assert await rig.cluster.wake()
+    assert await rig.cluster.runs(IMAGE), "it counts as the one that was made"
+    assert rig.engine.called("start") == [("start", NODE)]
+    refused = rig.engine.called("exec", NODE, "iptables")
+    assert len(refused) == 4, "its tables went with its network namespace"
+    rig.state(StartedAt="at four")
+    assert await rig.cluster.wake(), "the engine started it again by itself"
+    assert await rig.cluster.runs(IMAGE)
+    assert rig.engine.called("start") == [("start", NODE)]
+    rig.engine.put(NODE, container_json(IMAGE, number="theirs") | {"State": {"Running": False}})
+    with pytest.raises(ClusterError, match="did not make"):
+        await rig.cluster.wake()

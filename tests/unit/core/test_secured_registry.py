@@ -14,6 +14,7 @@ import pytest
 from cryptography import x509
 from tests.unit.core.support import OURS, FakeEngine, container_json, failed
 
+from sluice import certificates
 from sluice.adapters.docker import secured
 from sluice.adapters.docker.registry import LocalRegistry
 from sluice.adapters.docker.secured import Secured
@@ -105,7 +106,7 @@ def test_a_certificate_that_is_none_is_made_anew_with_all_the_rest(made: Secured
 def test_one_that_ends_within_a_month_is_made_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, days: int, renewed: bool
 ) -> None:
-    monkeypatch.setattr(secured, "_VALID", timedelta(days=days))
+    monkeypatch.setattr(certificates, "_VALID", timedelta(days=days))
     made = Secured(tmp_path)
     made.ensure(ADDRESS, NAMES)
     before = made.login()

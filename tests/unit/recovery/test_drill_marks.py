@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sluice.recovery.marks import Mark, compare
+from sluice.recovery.marks import Mark, anchor_before, compare
 
 WRITTEN = [Mark(f"t{number}", f"marked {number}", 100.0 + number) for number in range(10)]
 FOUND = [(mark.id, mark.text) for mark in WRITTEN]
@@ -45,3 +45,11 @@ def test_nothing_is_not_whole() -> None:
 @given(st.permutations(WRITTEN), st.permutations(FOUND))
 def test_the_order_of_lists_does_not_matter(written: list[Mark], found: list[tuple[str, str]]) -> None:
     assert compare(written, found, destroyed=110.0) == compare(WRITTEN, FOUND, destroyed=110.0)
+
+
+def test_the_anchor_is_the_newest_of_before_a_moment_else_the_oldest() -> None:
+    lines = [{"id": "t1", "at": 1.0}, *({"anchor": f"a{at}", "at": at} for at in (2.0, 5.0, 9.0))]
+    assert [(anchor_before(lines, moment) or {})["anchor"] for moment in (1.0, 5.0, 8.0, 10.0)] == [
+        "a2.0", "a5.0", "a5.0", "a9.0"
+    ]  # fmt: skip
+    assert anchor_before(lines[:1], 10.0) is None

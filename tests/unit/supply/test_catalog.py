@@ -60,7 +60,8 @@ def test_every_recipe_finds_its_files(name: str) -> None:
 
 def test_what_go_and_maven_pin_is_the_version_that_the_catalog_says() -> None:
     told = {
-        "kafka": "maven/kafka/pom.xml", "jmx-exporter": "maven/jmx-exporter/pom.xml", "daprd": "gomod/dapr/go.mod",
+        **{name: f"maven/{name}/pom.xml" for name in ("kafka", "kafka-mirror", "jmx-exporter")},
+        "daprd": "gomod/dapr/go.mod",
         "metrics-server": "gomod/metrics-server/go.mod", "prometheus-adapter": "gomod/prometheus-adapter/go.mod",
         **dict.fromkeys(("cosign", "oras", "syft"), "gomod/release/go.mod"),
         **dict.fromkeys(("actionlint", "act"), "gomod/workflows/go.mod"),

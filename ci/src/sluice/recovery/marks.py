@@ -1,8 +1,9 @@
 """Marks: what was written before the disaster and acknowledged, and what of it is there afterwards."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,16 @@ def compare(written: Sequence[Mark], found: Iterable[tuple[str, str]], *, destro
         checksum_before=_checksum((mark.id, mark.text) for mark in kept),
         checksum_after=_checksum((mark.id, there[mark.id]) for mark in kept if mark.id in there),
     )
+
+
+def anchor_before(lines: Iterable[Mapping[str, Any]], moment: float) -> dict[str, Any] | None:
+    """Return the newest anchor of audit's chain in noted lines, taken up to a moment (seconds since the epoch).
+
+    The oldest where all are younger, None where there is none.
+    """
+    anchors = [dict(line) for line in lines if "anchor" in line]
+    old = [line for line in anchors if line["at"] <= moment]
+    return (old or anchors[:1])[-1] if anchors else None
 
 
 def _checksum(marks: Iterable[tuple[str, str]]) -> str:

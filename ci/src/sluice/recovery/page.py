@@ -46,16 +46,21 @@ def section(figures: Figures) -> str:
 
 def write(root: Path, figures: Figures) -> None:
     """Put the figures on the page. Raises RecoveryError where the page has not the two marks, in order."""
-    path = root / PAGE
+    put_between(root, PAGE, BEGIN, END, section(figures))
+
+
+def put_between(root: Path, page: Path, begin: str, end: str, made: str) -> None:
+    """Put what was made between two lines of a page. Raises RecoveryError where it has not both, once, in order."""
+    path = root / page
     try:
         text = path.read_text(encoding="utf-8")
-        before, rest = text.split(BEGIN)
-        _, after = rest.split(END)
+        before, rest = text.split(begin)
+        _, after = rest.split(end)
     except (OSError, ValueError) as error:
         raise RecoveryError(
-            f"{PAGE} has no place for the drill's figures",
+            f"{page} has no place for the figures",
             seen=f"{type(error).__name__}: {error}",
-            expected=f"one line {BEGIN!r} and after it one line {END!r}",
-            next_command=f"git checkout -- {PAGE}",
+            expected=f"one line {begin!r} and after it one line {end!r}",
+            next_command=f"git checkout -- {page}",
         ) from None
-    write_atomically(path, f"{before}{BEGIN}\n{section(figures)}{END}{after}".encode())
+    write_atomically(path, f"{before}{begin}\n{made}{end}{after}".encode())

@@ -66,7 +66,7 @@ async def resolve_source(root: Path) -> Source:
             mistakes.append(f"services: no {name}, which services without one of their own are built with")
     fixtures = []
     for name in sorted({name for service in services for name in service.requires}):
-        fixture, found = _fixture(root, name)
+        fixture, found = fixture_of(root, name)
         mistakes += found
         if fixture:
             fixtures.append(fixture)
@@ -88,8 +88,8 @@ async def resolve_source(root: Path) -> Source:
     )
 
 
-def _fixture(root: Path, name: str) -> tuple[Fixture | None, list[str]]:
-    """A fixture and its mistakes; that there is one is looked after where a service requires it."""
+def fixture_of(root: Path, name: str) -> tuple[Fixture | None, list[str]]:
+    """Return a fixture and its mistakes; that there is one is looked after where a service requires it."""
     folder = root / FIXTURES / name
     path = folder / "kustomization.yaml"
     if not path.is_file():

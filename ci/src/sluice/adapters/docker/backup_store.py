@@ -9,8 +9,8 @@ from typing import Any
 
 from sluice.adapters.docker.engine import Engine
 from sluice.adapters.docker.registry import OWNER_LABEL
-from sluice.adapters.docker.secured import certificates
 from sluice.adapters.waiting import until
+from sluice.certificates import certificates
 from sluice.errors import ClusterError
 from sluice.files import write_atomically
 from sluice.recovery.keys import BUCKET, Keys, Store

@@ -117,6 +117,28 @@ class KindCluster:
                 await self.delete()
             raise
 
+    async def wake(self) -> bool:
+        """Take our cluster's node again that was interrupted, started where it is stopped; returns whether it was.
+
+        It counts as the one that was made then: whoever calls this has nothing in it on the host's network (see
+        `interrupted`), and the rules that we gave the node are given anew. Raises NotReady where its API server does
+        not answer then, ClusterError as `owned` does.
+        """
+        found = await self._engine.container(self.node)
+        if found is None or not await self.owned() or not await self.interrupted():
+            return False
+        if not found["State"]["Running"]:
+            await self._engine.docker("start", self.node, log=self._log)
+        await until(
+            self._not_healthy,
+            deadline_seconds=_READY_SECONDS,
+            what=f"the node {self.node}",
+            next_command=f"docker exec {self.node} journalctl -u kubelet",
+        )
+        await self._keep_service_addresses_inside()
+        self._write_mark(str(found["Config"]["Image"]), await self._engine.container(self.node))
+        return True
+
     async def delete(self) -> bool:
         """Delete the cluster if it is ours; returns whether there was one."""
         existed = await self.owned()

@@ -82,7 +82,7 @@ class Manifests:
         self, name: str, namespace: str, values: Mapping[str, str], *, kind: str = "Opaque"
     ) -> None:
         """Create a secret of a type unless it is there; its values travel on stdin and are written nowhere."""
-        if self.applied.kept and (found := await self._read_secret(name, namespace)):
+        if self.applied.kept and (found := await self.read_secret(name, namespace)):
             self._keep_unsaid(found)
             return
         manifest = {
@@ -97,14 +97,14 @@ class Manifests:
         except ChartError as error:
             if "AlreadyExists" not in error.seen:
                 raise
-            values = await self._read_secret(name, namespace)
+            values = await self.read_secret(name, namespace)
         self._keep_unsaid(values)
 
     def _keep_unsaid(self, values: Mapping[str, str]) -> None:
         self.secrets += [secret for value in values.values() for secret in (value, *_inside(value))]
 
-    async def _read_secret(self, name: str, namespace: str) -> dict[str, str]:
-        """The values of a secret; none where it is not there."""
+    async def read_secret(self, name: str, namespace: str) -> dict[str, str]:
+        """Return the values of a secret; none where it is not there. Raises ChartError."""
         words = ["get", "secret", name, "--namespace", namespace, "--ignore-not-found", "--output", "json"]
         said = await self._run(words, f"reading the secret {name}", logged=False)
         data = json.loads(said or "{}").get("data") or {}

@@ -8,8 +8,9 @@ if [ "${1:-}" != postgres ]; then exec "$@"; fi  # psql and its kin, as in the o
 if [ ! -s "$PGDATA/PG_VERSION" ]; then
     # A first start that was killed half-way leaves a folder that initdb refuses.
     rm -rf "$PGDATA.new"
+    # shellcheck disable=SC2086  # several words
     initdb --pgdata="$PGDATA.new" --username="$POSTGRES_USER" --pwfile="$POSTGRES_PASSWORD_FILE" \
-        --auth-local=trust --auth-host=scram-sha-256 --encoding=UTF8 --locale=C.UTF-8
+        --auth-local=trust --auth-host=scram-sha-256 --encoding=UTF8 --locale=C.UTF-8 ${POSTGRES_INITDB_ARGS:-}
     echo "host all all all scram-sha-256" >> "$PGDATA.new/pg_hba.conf"
     if [ "$POSTGRES_DB" != postgres ]; then
         pg_ctl --pgdata="$PGDATA.new" --wait --options="-c listen_addresses='' -k /tmp" start

@@ -1,0 +1,1 @@
+../../kafka/bin/kafka-run-class.sh
