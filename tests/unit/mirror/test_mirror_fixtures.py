@@ -11,6 +11,7 @@ from tests.unit.mirror.test_mirror_lag import SPACE, Secrets
 from sluice.regions.model import BROKER_PORT
 from sluice.steps.mirror_lag import KEYS, region_keys
 from sluice.supply.catalog import MavenRecipe, load_catalog
+from sluice.supply.maven import LOCK, MODULES
 
 pytestmark = pytest.mark.anyio
 FIXTURES = Path(__file__).parents[3] / "k8s-fixtures"
@@ -256,3 +257,10 @@ def test_a_run_of_the_suites_has_nothing_of_it() -> None:
     ordinary = "".join(path.read_text() for path in (FIXTURES / "kafka").iterdir())
     assert "EXTERNAL" not in ordinary
     assert KEYS not in ordinary
+
+
+@pytest.mark.parametrize("module", ["kafka", "kafka-mirror"])
+def test_what_reads_its_logging_in_yaml_has_a_parser_of_it(module: str) -> None:
+    """Without one log4j prints a stack trace on stdout, where the offsets are read from."""
+    jars = {line.partition(":")[2].partition(":")[0] for line in (MODULES / module / LOCK).read_text().splitlines()}
+    assert {"log4j-core", "jackson-dataformat-yaml"} <= jars
