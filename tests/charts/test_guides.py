@@ -81,6 +81,10 @@ def _objects(namespace: str, manifest: Manifest) -> Iterator[tuple[str, str, str
         yield namespace, "statefulsets", name
     if kind in {"StatefulSet", *OPERATED}:
         yield from ((namespace, "pods", f"{name}-{number}") for number in range(manifest["spec"]["replicas"]))
+    if kind == "StatefulSet":  # <template>-<set>-<ordinal>, one of each pod
+        claims = [each["metadata"]["name"] for each in manifest["spec"].get("volumeClaimTemplates", ())]
+        ordinals = range(manifest["spec"]["replicas"])
+        yield from ((namespace, "persistentvolumeclaims", f"{one}-{name}-{n}") for one in claims for n in ordinals)
     yield from ((namespace, "secrets", each) for each in _secrets(manifest))
 
 

@@ -69,7 +69,7 @@ class Load:
             group.cancel_scope.cancel()
 
     async def begun(self) -> None:
-        """Return once there are marks to be lost, and an anchor of audit's chain. Raises NotReady."""
+        """Return once there are marks to be lost, and an anchor of the hash chain. Raises NotReady."""
 
         async def missing() -> str | None:
             lines = list(json_lines(self._file))
@@ -129,7 +129,7 @@ class Load:
         found = anchor_before(lines, until_then)
         if found is None:
             raise FailoverError(
-                "no anchor of audit's chain was taken before the switch",
+                "no anchor of the hash chain was taken before the switch",
                 seen=f"{self._file} has none",
                 expected="one every few seconds while marks are written",
                 next_command=f"read {self._run.logs / 'failover-write.log'}",

@@ -50,7 +50,7 @@ BAD: dict[str, Callable[[], Figures]] = {
     "1 writes are missing from before the last that west has": lambda: lossy(3, 9),
     "2 writes that were acknowledged after the switch": lambda: replace(lossy(8, 9), ended=97.0),
     "none of 10 acknowledged writes": lambda: lossy(*range(10)),
-    "audit never heard of 1 writes": lambda: replace(GOOD, unheard=("t3",)),
+    "the hash chain lacks 1 writes": lambda: replace(GOOD, unheard=("t3",)),
     "chain does not hold": lambda: replace(GOOD, chain_valid=False),
     "49 entries, 50 were anchored": lambda: replace(GOOD, chain_entries=49),
     "121 s without an acknowledged write": lambda: replace(GOOD, silent_seconds=MOST_SILENT_SECONDS + 1),
@@ -67,7 +67,7 @@ def test_what_is_against_it_is_said(said: str) -> None:
 def test_a_lost_region_takes_events_along_which_is_said_and_no_fault() -> None:
     figures = replace(lossy(), unheard=("t8",), chain_entries=49)
     assert against(figures) == []
-    assert "| writes whose event audit never got | 1 | named |" in section(figures)
+    assert "| writes that the hash chain lacks | 1 | named |" in section(figures)
 
 
 def test_a_planned_switch_that_lost_something_gives_no_excuse() -> None:

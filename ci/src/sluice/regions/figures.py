@@ -102,11 +102,11 @@ def against(figures: Figures) -> list[str]:
     if not figures.planned and held:
         found.append(f"{len(held)} writes are missing from before the last that {figures.target} has")
     if figures.planned and figures.unheard:
-        found.append(f"audit never heard of {len(figures.unheard)} writes that are there")
+        found.append(f"the hash chain lacks {len(figures.unheard)} writes that are there")
     if not figures.chain_valid:
-        found.append("audit's chain does not hold against the anchor of before")
+        found.append("the hash chain does not hold against the anchor of before")
     if figures.planned and figures.chain_entries < figures.anchor_entries:
-        found.append(f"audit's chain has {figures.chain_entries} entries, {figures.anchor_entries} were anchored")
+        found.append(f"the hash chain has {figures.chain_entries} entries, {figures.anchor_entries} were anchored")
     if figures.silent_seconds > MOST_SILENT_SECONDS:
         found.append(
             f"{figures.silent_seconds:.0f} s without an acknowledged write, at most {MOST_SILENT_SECONDS:.0f} s"

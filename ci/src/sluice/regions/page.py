@@ -30,7 +30,7 @@ def section(figures: Figures) -> str:
         f"| without an acknowledged write | {figures.silent_seconds:.1f} s | {MOST_SILENT_SECONDS:.0f} s |",
         f"| acknowledged writes that are missing | {len(figures.tasks.lost)} of {figures.tasks.written} | "
         f"{'0' if figures.planned else 'named'} |",
-        f"| writes whose event audit never got | {len(figures.unheard)} | {'0' if figures.planned else 'named'} |",
+        f"| writes that the hash chain lacks | {len(figures.unheard)} | {'0' if figures.planned else 'named'} |",
         "",
         figures.loss,
         f"Audit's chain {'holds' if figures.chain_valid else 'does not hold'} against the anchor of before: "
