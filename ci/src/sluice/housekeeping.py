@@ -6,8 +6,9 @@ from pathlib import Path
 
 from sluice.adapters.docker import engine
 from sluice.adapters.docker.backup_store import remove_stores
+from sluice.adapters.docker.beside import OURS
 from sluice.adapters.docker.engine import Engine
-from sluice.adapters.docker.registry import OWNER_LABEL, LocalRegistry
+from sluice.adapters.docker.registry import LocalRegistry
 from sluice.adapters.kind.cluster import KindCluster
 from sluice.cluster_lock import clusters_held
 from sluice.regions.active import FOLDER as ACTIVE
@@ -16,7 +17,7 @@ from sluice.settings import Settings
 from sluice.supply.artifact import program
 from sluice.supply.cache import Cache
 
-_OURS = "sluice.local/*"
+_IMAGES = "sluice.local/*"
 _CACHE_FOLDERS = ("supply", "go", "maven", "images", "staging", "docker")
 
 
@@ -52,9 +53,7 @@ async def _cleaned(settings: Settings, root: Path, *, with_cache: bool) -> list[
         said += [f"removed the cluster {one}" for one in regions if await _delete_cluster(docker, one, cache)]
         if await remove_stores(docker, name):
             said.append(f"removed the drills' back-ups {name}-backups and their volumes")
-        images = sorted(
-            {*await _images(docker, f"reference={_OURS}"), *await _images(docker, f"label={OWNER_LABEL}=sluice")}
-        )
+        images = sorted({*await _images(docker, f"reference={_IMAGES}"), *await _images(docker, f"label={OURS}")})
         if images:  # one that a container of somebody else uses is refused, and stays
             await docker.docker("image", "rm", *images, check=False)
             said.append(f"removed the images of components and services ({len(images)} names)")

@@ -7,7 +7,7 @@ from pathlib import Path
 from sluice.adapters.kubernetes.connection import connect
 from sluice.adapters.kubernetes.manifests import Manifests
 from sluice.adapters.kubernetes.region import RegionCluster, ledger_name
-from sluice.bootstrap import Toolbox
+from sluice.bootstrap import Toolbox, kubeconfig
 from sluice.domain import Source
 from sluice.errors import ClusterError
 from sluice.installing import make_installer
@@ -34,7 +34,7 @@ class RegionTools:
 
     def kubeconfig(self, region: str) -> Path:
         """Where a region's credentials lie, once there is one."""
-        return self.settings.cache / "clusters" / f"{self.cluster(region)}.kubeconfig"
+        return kubeconfig(self.settings, self.cluster(region))
 
     def ledger_copy(self, region: str) -> Path:
         """This host's copy of a region's ledger."""

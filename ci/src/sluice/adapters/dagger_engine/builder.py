@@ -13,7 +13,7 @@ import dagger
 
 from sluice.adapters.dagger_engine import base_stage
 from sluice.adapters.dagger_engine.failures import as_command_failed
-from sluice.adapters.docker.registry import OWNER_LABEL
+from sluice.adapters.docker.beside import OWNER_LABEL
 from sluice.adapters.process import run
 from sluice.domain import Image
 from sluice.supply import oci

@@ -7,16 +7,14 @@ repository knows one database, by its system identifier, and one passphrase, and
 from pathlib import Path
 from typing import Any
 
+from sluice.adapters.docker.beside import OURS, join_network, refuse_foreign
 from sluice.adapters.docker.engine import Engine
-from sluice.adapters.docker.registry import OWNER_LABEL
 from sluice.adapters.waiting import until
 from sluice.certificates import certificates
-from sluice.errors import ClusterError
 from sluice.files import write_atomically
 from sluice.recovery.keys import BUCKET, Keys, Store
 
 PORT = 7070
-_NETWORK = "kind"
 _OWNER = "65534:65534"
 _FOLDERS = f"install -d -o 65534 -g 65534 -m 0700 /store/objects /store/objects/{BUCKET} /store/tls"
 _PEM = f"{_FOLDERS} && install -o 65534 -g 65534 -m 0400 /dev/stdin /store/tls/store.pem"
@@ -48,8 +46,7 @@ class BackupStore:
                 return self._reached(ca)
             await self._engine.docker("rm", "--force", self.container)
         await _remove_volumes(self._engine, self.container, but=self._volume)
-        mark = f"{OWNER_LABEL}=sluice"
-        await self._engine.docker("volume", "create", "--label", mark, self._volume)
+        await self._engine.docker("volume", "create", "--label", OURS, self._volume)
         authority, certificate, key = certificates((self.container, "localhost"))
         await self._engine.docker(
             "run", "--rm", "--interactive", "--network", "none", "--volume", f"{self._volume}:/store", base,
@@ -60,7 +57,7 @@ class BackupStore:
         write_atomically(environment, said.encode(), private=True)
         tls = "/store/tls/store.pem"
         await self._engine.docker(
-            "run", "--detach", "--name", self.container, "--label", mark, "--restart", "no", "--read-only",
+            "run", "--detach", "--name", self.container, "--label", OURS, "--restart", "no", "--read-only",
             "--cap-drop", "ALL", "--user", _OWNER, "--env-file", environment, "--volume", f"{self._volume}:/store",
             image, "--port", f":{PORT}", "--cert", tls, "--key", tls, "posix", "/store/objects",
             what="starting the store of back-ups",
@@ -76,14 +73,7 @@ class BackupStore:
 
     async def join(self) -> None:
         """Let the pods of the cluster reach it, by its container's name. Raises ClusterError without kind's network."""
-        joined = await self._engine.docker("network", "connect", _NETWORK, self.container, check=False)
-        if joined.status != 0 and "already exists" not in joined.tail:
-            raise ClusterError(
-                "the store of back-ups cannot join kind's network",
-                seen=joined.tail,
-                expected="the network kind",
-                next_command="docker network ls",
-            )
+        await join_network(self._engine, self.container, "the store of back-ups")
 
     def _reached(self, ca: Path) -> Store:
         return Store(self.container, PORT, ca.read_text(encoding="ascii"))
@@ -113,7 +103,7 @@ async def remove_stores(engine: Engine, cluster: str) -> bool:
 async def _remove_volumes(engine: Engine, container: str, *, but: str = "") -> bool:
     """Remove the volumes that stores of a name had; docker's filter finds a part of a name, so they are looked at."""
     listed = await engine.docker(
-        "volume", "ls", "--filter", f"label={OWNER_LABEL}=sluice", "--filter", f"name={container}-", "--format",
+        "volume", "ls", "--filter", f"label={OURS}", "--filter", f"name={container}-", "--format",
         "{{.Name}}",
     )  # fmt: skip
     old = [name for name in listed.stdout.split() if name.startswith(f"{container}-") and name != but]
@@ -124,11 +114,6 @@ async def _remove_volumes(engine: Engine, container: str, *, but: str = "") -> b
 
 async def _ours(engine: Engine, name: str) -> dict[str, Any] | None:
     found = await engine.container(name)
-    if found is not None and (found["Config"]["Labels"] or {}).get(OWNER_LABEL) != "sluice":
-        raise ClusterError(
-            f"a container named {name} exists that Sluice did not make",
-            seen=f"labels {found['Config']['Labels'] or {}}",
-            expected=f"the label {OWNER_LABEL}=sluice, or no such container",
-            next_command="SLUICE_CLUSTER_NAME=another ./nox -s drill",
-        )
+    if found is not None:
+        refuse_foreign(name, found, "drill")
     return found

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import anyio
 
+from sluice.adapters.docker.beside import OURS
 from sluice.adapters.docker.engine import Engine
-from sluice.adapters.docker.registry import OWNER_LABEL, LocalRegistry
+from sluice.adapters.docker.registry import LocalRegistry
 from sluice.domain import Image
 from sluice.files import write_atomically
 from sluice.supply import oci
@@ -60,7 +61,7 @@ class DockerBuilder:
             "none",
             *self._fresh,
             "--label",
-            f"{OWNER_LABEL}=sluice",
+            OURS,
             *arguments,
             "--tag",
             tag,

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 
 from sluice.adapters import host
+from sluice.adapters.docker.beside import OURS, OWNER_LABEL, is_ours, join_network, refuse_foreign
 from sluice.adapters.docker.engine import Engine
 from sluice.adapters.docker.secured import Secured
 from sluice.adapters.process import run
@@ -17,9 +18,7 @@ from sluice.domain import Component, Image
 from sluice.errors import ClusterError, HostError
 from sluice.supply import artifact, oci
 
-OWNER_LABEL = "dev.sluice.owner"
 _MANIFESTS = "application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json"
-_NETWORK = "kind"
 _HERE = "localhost"
 
 
@@ -54,7 +53,7 @@ class LocalRegistry:
         """Start the registry, or keep the one that runs. Raises HostError when its port is taken by another."""
         found = await self._engine.container(self.container)
         if found is not None:
-            await self._refuse_foreign(found)
+            refuse_foreign(self.container, found, "e2e")
             if self._listens(found) and (await self._answers()) is None:
                 return
             await self._engine.docker("rm", "--force", self.container)
@@ -68,14 +67,14 @@ class LocalRegistry:
                 next_command="SLUICE_CLUSTER_REGISTRY_PORT=5002 ./nox -s e2e  (or registry_port under [cluster] in "
                 "sluice.toml)",
             )
-        await self._engine.docker("volume", "create", "--label", f"{OWNER_LABEL}=sluice", self.container)
+        await self._engine.docker("volume", "create", "--label", OURS, self.container)
         await self._engine.docker(
             "run",
             "--detach",
             "--name",
             self.container,
             "--label",
-            f"{OWNER_LABEL}=sluice",
+            OURS,
             "--restart",
             "no",
             "--publish",
@@ -95,14 +94,7 @@ class LocalRegistry:
 
     async def join(self, node: str) -> None:
         """Let a node pull from it under the name that this host pushes to."""
-        joined = await self._engine.docker("network", "connect", _NETWORK, self.container, check=False)
-        if joined.status != 0 and "already exists" not in joined.tail:
-            raise ClusterError(
-                "the local registry cannot join kind's network",
-                seen=joined.tail,
-                expected="the network kind",
-                next_command="docker network ls",
-            )
+        await join_network(self._engine, self.container, "the local registry")
         folder = f"/etc/containerd/certs.d/{self.host}"
         scheme, trusted = ("https", f"  ca = '{folder}/ca.crt'\n") if self._secured else ("http", "")
         hosts = f'[host."{scheme}://{self.container}:5000"]\n  capabilities = ["pull", "resolve"]\n{trusted}'
@@ -180,7 +172,7 @@ class LocalRegistry:
         found = await self._engine.container(self.container)
         if found is None:
             return False
-        await self._refuse_foreign(found)
+        refuse_foreign(self.container, found, "e2e")
         await self._engine.docker("rm", "--force", self.container)
         return True
 
@@ -198,10 +190,7 @@ class LocalRegistry:
     async def runs(self) -> bool:
         """Return whether our registry is what listens on the port."""
         found = await self._engine.container(self.container)
-        return found is not None and self._is_ours(found) and self._listens(found)
-
-    def _is_ours(self, found: dict[str, Any]) -> bool:
-        return (found["Config"]["Labels"] or {}).get(OWNER_LABEL) == "sluice"
+        return found is not None and is_ours(found) and self._listens(found)
 
     def _listens(self, found: dict[str, Any]) -> bool:
         """Whether a container runs and is the one that answers on our port."""
@@ -209,15 +198,6 @@ class LocalRegistry:
         return bool(found["State"]["Running"]) and str(self._port) in [
             binding["HostPort"] for several in bindings.values() for binding in several or []
         ]
-
-    async def _refuse_foreign(self, found: dict[str, Any]) -> None:
-        if not self._is_ours(found):
-            raise ClusterError(
-                f"a container named {self.container} exists that Sluice did not make",
-                seen=f"labels {found['Config']['Labels'] or {}}",
-                expected=f"the label {OWNER_LABEL}=sluice, or no such container",
-                next_command="SLUICE_CLUSTER_NAME=another ./nox -s e2e",
-            )
 
     async def _answers(self) -> str | None:
         try:

@@ -39,3 +39,16 @@ async def ask(
         if anyio.current_time() + pause_seconds >= end:
             raise cause
         await anyio.sleep(pause_seconds)
+
+
+async def asked(
+    client: httpx.AsyncClient, method: str, path: str, what: str, *, besides: int = 0, **more: Any
+) -> httpx.Response:
+    """Return the answer of `ask`, which takes `more`; one that refuses is raised, but one of the status `besides`.
+
+    Raises ClusterError.
+    """
+    answer = await ask(client, method, path, what, **more)
+    if not answer.is_success and answer.status_code != besides:
+        raise refused(answer, what)
+    return answer

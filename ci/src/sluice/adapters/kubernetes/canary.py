@@ -8,8 +8,7 @@ from urllib.parse import quote, urlencode
 import anyio
 import httpx
 
-from sluice.adapters.kubernetes.answers import refused
-from sluice.adapters.kubernetes.asking import ask
+from sluice.adapters.kubernetes.asking import asked
 from sluice.adapters.kubernetes.rollout import culprit, pod_blame
 from sluice.adapters.kubernetes.workloads import ApiWorkloads
 from sluice.errors import ClusterError, NotReady
@@ -54,9 +53,7 @@ class ApiCanary:
             query = urlencode({"fieldManager": _MANAGER, "force": "true"})
             path = f"{self._path(one['kind'])}/{quote(name)}?{query}"
             what = f"{one['kind']} {self._namespace}/{name}"
-            answer = await ask(self._client, "PATCH", path, what, body=one, headers=_APPLY)
-            if answer.is_error:
-                raise refused(answer, what)
+            await asked(self._client, "PATCH", path, what, body=one, headers=_APPLY)
 
     async def wait_ready(self, service: str, *, replicas: int, deadline_seconds: float) -> None:
         """Return once so many canary pods are available.
@@ -100,9 +97,7 @@ class ApiCanary:
         with anyio.move_on_after(deadline_seconds):
             for kind in _COLLECTIONS:
                 what = f"to delete the {kind} of the canary of {service}"
-                answer = await ask(self._client, "DELETE", f"{self._path(kind)}?{query}", what)
-                if answer.is_error:
-                    raise refused(answer, what)
+                await asked(self._client, "DELETE", f"{self._path(kind)}?{query}", what)
             while True:
                 try:
                     found, pods = await self._deployment(canary_name(service)), await self._pods(service)
@@ -125,11 +120,10 @@ class ApiCanary:
 
     async def _deployment(self, name: str) -> dict[str, Any] | None:
         what = f"Deployment {self._namespace}/{name}"
-        answer = await ask(self._client, "GET", f"{self._path('Deployment')}/{quote(name)}", what)
+        path = f"{self._path('Deployment')}/{quote(name)}"
+        answer = await asked(self._client, "GET", path, what, besides=httpx.codes.NOT_FOUND)
         if answer.status_code == httpx.codes.NOT_FOUND:
             return None
-        if answer.is_error:
-            raise refused(answer, what)
         found: dict[str, Any] = answer.json()
         return found
 

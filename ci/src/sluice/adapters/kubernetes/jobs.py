@@ -8,8 +8,7 @@ from urllib.parse import quote
 import anyio
 import httpx
 
-from sluice.adapters.kubernetes.answers import refused
-from sluice.adapters.kubernetes.asking import ask
+from sluice.adapters.kubernetes.asking import asked
 from sluice.adapters.kubernetes.workloads import ApiWorkloads
 from sluice.errors import ClusterError, NotReady, RecoveryError
 from sluice.ports import PodState
@@ -94,10 +93,7 @@ class Jobs:
         return said
 
     async def _asked(self, method: str, path: str, what: str, *, body: Any = None, besides: int = 0) -> dict[str, Any]:
-        answer = await ask(self._client, method, path, what, body=body)
-        if answer.is_error and answer.status_code != besides:
-            raise refused(answer, what)
-        found: dict[str, Any] = answer.json()
+        found: dict[str, Any] = (await asked(self._client, method, path, what, body=body, besides=besides)).json()
         return found
 
 

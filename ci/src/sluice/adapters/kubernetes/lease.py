@@ -17,7 +17,7 @@ import anyio
 import httpx
 
 from sluice.adapters.kubernetes.answers import refused
-from sluice.adapters.kubernetes.asking import ask
+from sluice.adapters.kubernetes.asking import ask, asked
 from sluice.adapters.kubernetes.holder import gone, this_process
 from sluice.errors import ClusterError, LockLost, PromotionUnderWay, in_a_line
 
@@ -155,12 +155,10 @@ class _Lock:
                 item = await self._get()
 
     async def _get(self, *, longest_seconds: float = 10.0) -> Any:
-        response = await ask(self._client, "GET", f"{self._path}/{NAME}", self._what, longest_seconds=longest_seconds)
-        if response.status_code == 404:  # of a namespace that is not there, too: creating it tells
-            return None
-        if not response.is_success:
-            raise refused(response, self._what)
-        return response.json()
+        path = f"{self._path}/{NAME}"
+        response = await asked(self._client, "GET", path, self._what, besides=404, longest_seconds=longest_seconds)
+        # 404: of a namespace that is not there, too, which creating it tells.
+        return None if response.status_code == 404 else response.json()
 
     async def _write(self, item: Any, *, renew: bool, holder: str | None = None, longest_seconds: float = 10.0) -> bool:
         """Whether it was written: not where somebody else changed it after it was read."""

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import httpx
 
 from sluice.adapters.kubernetes.answers import refusal, refused
-from sluice.adapters.kubernetes.asking import ask
+from sluice.adapters.kubernetes.asking import ask, asked
 from sluice.errors import LedgerError
 from sluice.promotion.ledger import Entry, State, append, broken, current, cut_or_rewritten, from_lines, to_lines
 from sluice.promotion.ledger_file import keep_copy, read_copy
@@ -128,10 +128,7 @@ class TargetLedger:
         found: list[Any] = []
         while True:
             path = f"{self._path}?{httpx.QueryParams(query)}"
-            response = await ask(self._client, "GET", path, what, longest_seconds=longest_seconds)
-            if not response.is_success:
-                raise refused(response, what)
-            page = response.json()
+            page = (await asked(self._client, "GET", path, what, longest_seconds=longest_seconds)).json()
             found += [one for one in page["items"] if _SEGMENT.fullmatch(one["metadata"]["name"])]
             if not (more := page["metadata"].get("continue")):
                 return sorted(found, key=_number)

@@ -6,8 +6,7 @@ from urllib.parse import quote
 
 import httpx
 
-from sluice.adapters.kubernetes.answers import refused
-from sluice.adapters.kubernetes.asking import ask
+from sluice.adapters.kubernetes.asking import asked
 from sluice.adapters.waiting import until
 
 _NAME = "pull-images"
@@ -22,13 +21,12 @@ async def pull_images(
     `client` is connection.connect()'s. Raises NotReady at the deadline with those that are missing, or ClusterError.
     """
     pods = f"api/v1/namespaces/{quote(namespace)}/pods"
-    await _asked(client, "DELETE", f"{pods}/{_NAME}?gracePeriodSeconds=0", "to remove the pod of before", _NOT_THERE)
+    await _removed(client, pods, "the pod of before")
 
     async def left() -> str | None:
-        answer = await ask(client, "POST", pods, f"the pod {_NAME}", body=_pod(namespace, references))
-        if answer.is_error and answer.status_code != _ALREADY_THERE:
-            raise refused(answer, f"the pod {_NAME}")
-        found = (await _asked(client, "GET", f"{pods}/{_NAME}", f"the pod {_NAME}", _NOT_THERE)).json()
+        pod = _pod(namespace, references)
+        await asked(client, "POST", pods, f"the pod {_NAME}", body=pod, besides=_ALREADY_THERE)
+        found = (await asked(client, "GET", f"{pods}/{_NAME}", f"the pod {_NAME}", besides=_NOT_THERE)).json()
         if "deletionTimestamp" in found.get("metadata", {}):
             return "the pod of before is still there"
         statuses = found.get("status", {}).get("containerStatuses") or []
@@ -48,7 +46,12 @@ async def pull_images(
         what="the images",
         next_command=f"kubectl --namespace {namespace} describe pod {_NAME}",
     )
-    await _asked(client, "DELETE", f"{pods}/{_NAME}?gracePeriodSeconds=0", f"to remove the pod {_NAME}", _NOT_THERE)
+    await _removed(client, pods, f"the pod {_NAME}")
+
+
+async def _removed(client: httpx.AsyncClient, pods: str, what: str) -> None:
+    path = f"{pods}/{_NAME}?gracePeriodSeconds=0"
+    await asked(client, "DELETE", path, f"to remove {what}", besides=_NOT_THERE)
 
 
 def _pod(namespace: str, references: Sequence[str]) -> dict[str, Any]:
@@ -74,10 +77,3 @@ def _pod(namespace: str, references: Sequence[str]) -> dict[str, Any]:
     spec = {"restartPolicy": "Never", "automountServiceAccountToken": False, "containers": containers}
     metadata = {"name": _NAME, "namespace": namespace, "labels": {"app.kubernetes.io/name": _NAME}}
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {**spec, "enableServiceLinks": False}}
-
-
-async def _asked(client: httpx.AsyncClient, method: str, path: str, what: str, besides: int) -> httpx.Response:
-    answer = await ask(client, method, path, what)
-    if answer.is_error and answer.status_code != besides:
-        raise refused(answer, what)
-    return answer

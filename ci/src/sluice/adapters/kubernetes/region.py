@@ -8,8 +8,7 @@ from urllib.parse import quote, urlencode
 
 import httpx
 
-from sluice.adapters.kubernetes.answers import refused
-from sluice.adapters.kubernetes.asking import ask
+from sluice.adapters.kubernetes.asking import ask, asked
 from sluice.adapters.kubernetes.ledger import TargetLedger
 from sluice.adapters.kubernetes.rollout import wait_rolled_out
 from sluice.adapters.kubernetes.running import running_images
@@ -27,6 +26,7 @@ _MERGE, _APPLY = ({"Content-Type": f"application/{kind}"} for kind in ("merge-pa
 _ASK_SECONDS = 20.0
 SERVER, MIRROR = "postgresql", "mirror"
 _SERVER_POD = f"{SERVER}-0"
+_PSQL = ("psql", "--host=/tmp", "--username=postgres", "--dbname=postgres", "--no-psqlrc", "--quiet")
 # One row of JSON, of a primary as of a standby (https://www.postgresql.org/docs/15/functions-admin.html). Only the
 # branch that is taken is asked: a standby has no current position.
 STATE = """SELECT json_build_object('standby', pg_is_in_recovery(),
@@ -81,11 +81,10 @@ class RegionCluster:
 
     async def marker(self) -> Marker | None:
         """What its ConfigMap says; None where there is none, or one that says nothing. Raises ClusterError."""
-        answer = await ask(self.client, "GET", self._path("api/v1", "configmaps", CONFIG_MAP), "the ConfigMap region")
+        path = self._path("api/v1", "configmaps", CONFIG_MAP)
+        answer = await self._asked("GET", path, "the ConfigMap region", besides=_NOT_THERE)
         if answer.status_code == _NOT_THERE:
             return None
-        if answer.is_error:
-            raise refused(answer, "the ConfigMap region")
         try:
             return Marker.read(answer.json().get("data") or {})
         except ValueError:
@@ -136,16 +135,13 @@ class RegionCluster:
 
     async def sql(self, statement: str, *, deadline_seconds: float = _ASK_SECONDS) -> str:
         """What its superuser gets for a statement that holds no secret. Raises FailoverError."""
-        words = ["psql", "--host=/tmp", "--username=postgres", "--dbname=postgres", "--no-psqlrc", "--quiet"]
-        return await self._exec(
-            *words, "--tuples-only", "--no-align", f"--command={statement}", seconds=deadline_seconds
-        )
+        words = (*_PSQL, "--tuples-only", "--no-align", f"--command={statement}")
+        return await self._exec(*words, seconds=deadline_seconds)
 
     async def allow_following(self) -> None:
         """Make the role that the other region follows with; on a primary only. Raises FailoverError."""
-        words = ["psql", "--host=/tmp", "--username=postgres", "--dbname=postgres", "--no-psqlrc", "--quiet"]
         password = "REPLICATION_PASSWORD_FILE=/etc/secrets/replication/password"
-        await self._exec("env", password, *words, "--file=/etc/postgresql/replication.sql", seconds=60)
+        await self._exec("env", password, *_PSQL, "--file=/etc/postgresql/replication.sql", seconds=60)
 
     async def promote(self, *, deadline_seconds: float) -> None:
         """Have the server follow nobody any more; one that follows nobody is left. Raises FailoverError."""
@@ -249,11 +245,8 @@ class RegionCluster:
     def _path(self, group: str, kind: str, name: str) -> str:
         return f"{group}/namespaces/{quote(self._namespace)}/{kind}/{quote(name)}"
 
-    async def _asked(self, method: str, path: str, what: str, *, besides: int = 0, **more: Any) -> httpx.Response:
-        answer = await ask(self.client, method, path, what, **more)
-        if answer.is_error and answer.status_code != besides:
-            raise refused(answer, what)
-        return answer
+    async def _asked(self, method: str, path: str, what: str, **more: Any) -> httpx.Response:
+        return await asked(self.client, method, path, what, **more)
 
 
 def database_of(said: str) -> Database:

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 
 import httpx
 
-from sluice.adapters.kubernetes.answers import refused
-from sluice.adapters.kubernetes.asking import ask
+from sluice.adapters.kubernetes.asking import asked
 
 _KINDS = ("deployments", "statefulsets", "daemonsets")
 _SECONDS = 30.0
@@ -22,9 +21,7 @@ async def running_images(client: httpx.AsyncClient, namespaces: Sequence[str]) -
         for kind in _KINDS:
             what = f"the {kind} of {namespace}"
             path = f"/apis/apps/v1/namespaces/{namespace}/{kind}"
-            response = await ask(client, "GET", path, what, longest_seconds=_SECONDS)
-            if not response.is_success:
-                raise refused(response, what)
+            response = await asked(client, "GET", path, what, longest_seconds=_SECONDS)
             for item in response.json()["items"]:
                 pod = item["spec"]["template"]["spec"]
                 for container in (*(pod.get("initContainers") or ()), *pod["containers"]):
