@@ -23,6 +23,7 @@ from sluice.adapters.docker.backup_store import BackupStore
 from sluice.adapters.kubernetes.connection import connect
 from sluice.adapters.kubernetes.jobs import Jobs
 from sluice.adapters.kubernetes.ledger import TargetLedger
+from sluice.adapters.process import beside
 from sluice.adapters.process import run as run_program
 from sluice.bootstrap import Toolbox, kubeconfig
 from sluice.domain import Image, Source, dump
@@ -183,14 +184,9 @@ class Drill:
     async def _writing(self, context: Path, user: str) -> AsyncIterator[None]:
         """Write marks while the block runs; whatever ends the writer before that is an error of the drill."""
         words: list[str | Path] = [sys.executable, "-m", "tests.drill.write", context, user, self._marks]
-        work = partial(
-            run_program, words, deadline_seconds=3600, cwd=self._root, log=self._run.logs / "drill-write.log",
-            what="writing marks",
-        )  # fmt: skip
-        async with anyio.create_task_group() as group:
-            group.start_soon(work)
+        log = self._run.logs / "drill-write.log"
+        async with beside(words, deadline_seconds=3600, cwd=self._root, log=log, what="writing marks"):
             yield
-            group.cancel_scope.cancel()
 
     def _ledger(self, client: httpx.AsyncClient) -> TargetLedger:
         return TargetLedger(client, self._spaces.services, "drill", self._run.folder / "ledger.jsonl")

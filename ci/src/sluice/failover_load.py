@@ -8,8 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import anyio
-
+from sluice.adapters.process import beside
 from sluice.adapters.process import run as run_program
 from sluice.adapters.waiting import until
 from sluice.domain import Source, dump
@@ -59,14 +58,9 @@ class Load:
         words: list[str | Path] = [
             sys.executable, "-m", "tests.failover.write", self._tools.home, self._user, self._file, *given
         ]  # fmt: skip
-        work = partial(
-            run_program, words, deadline_seconds=3 * 3600, cwd=self._root,
-            log=self._run.logs / "failover-write.log", what="writing marks",
-        )  # fmt: skip
-        async with anyio.create_task_group() as group:
-            group.start_soon(work)
+        log = self._run.logs / "failover-write.log"
+        async with beside(words, deadline_seconds=3 * 3600, cwd=self._root, log=log, what="writing marks"):
             yield
-            group.cancel_scope.cancel()
 
     async def begun(self) -> None:
         """Return once there are marks to be lost, and an anchor of the hash chain. Raises NotReady."""

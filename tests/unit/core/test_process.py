@@ -11,7 +11,7 @@ import pytest
 from tests.unit.core.support import ENVIRONMENT, alive, program
 
 from sluice.adapters import process
-from sluice.adapters.process import run
+from sluice.adapters.process import beside, run
 from sluice.errors import CommandFailed, HostError, NotReady
 
 pytestmark = pytest.mark.anyio
@@ -111,6 +111,18 @@ async def test_being_cancelled_ends_the_program(tmp_path: Path) -> None:
         [pid] = await read_pids(pids, 1)
         group.cancel_scope.cancel()
     assert await gone(pid)
+
+
+async def test_a_program_beside_a_block_ends_with_it_and_its_failure_ends_the_block(tmp_path: Path) -> None:
+    pids, log = tmp_path / "pids", tmp_path / "log"
+    source = f"import os, time; open({str(pids)!r}, 'w').write('%d ' % os.getpid()); time.sleep(300)"
+    async with beside(python(source), deadline_seconds=300, cwd=tmp_path, log=log, what="sleeping"):
+        [pid] = await read_pids(pids, 1)
+    assert await gone(pid)
+    with anyio.fail_after(20), pytest.raises(BaseExceptionGroup) as caught:
+        async with beside(python("raise SystemExit(3)"), deadline_seconds=300, cwd=tmp_path, log=log, what="failing"):
+            await anyio.sleep_forever()
+    assert [getattr(one, "failed", "") for one in caught.value.exceptions] == ["failing failed with exit status 3"]
 
 
 async def test_a_daemon_that_holds_the_pipe_does_not_hold_us(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -228,7 +240,7 @@ async def test_a_program_dies_with_us(tmp_path: Path) -> None:
     child = f"import os, time; open({str(pids)!r}, 'w').write('%d ' % os.getpid()); time.sleep(300)"
     parent = f"""
 import anyio, sys
-from sluice.adapters.process import run
+from sluice.adapters.process import beside, run
 anyio.run(lambda: run([sys.executable, '-IS', '-c', {child!r}], deadline_seconds=300))
 """
     us = await anyio.open_process([sys.executable, "-c", parent], env=ENVIRONMENT)

@@ -14,6 +14,7 @@ from tests.failover import write as client
 from tests.unit.regions.pairs import SOURCE, Pair
 
 from sluice import failover_load
+from sluice.adapters import process
 from sluice.domain import load as load_json
 from sluice.errors import CommandFailed, FailoverError, NotReady
 from sluice.failing_over import Switch
@@ -50,7 +51,8 @@ def rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rig:
         made.asked = [str(word) for word in words[3:]]
         Path(made.asked[2]).write_text(json.dumps(made.found))
 
-    monkeypatch.setattr(failover_load, "run_program", run)
+    monkeypatch.setattr(failover_load, "run_program", run)  # who reads
+    monkeypatch.setattr(process, "run", run)  # who writes meanwhile
     for second in range(20):
         at = 100.0 + second if second < 10 else 120.0 + second
         made.note(id=f"t{second}", text=f"text {second}", at=at, region="east" if second < 10 else "west")
@@ -112,7 +114,7 @@ async def test_a_client_that_ends_is_no_quiet_switch(rig: Rig, monkeypatch: pyte
     async def ends(*_: Any, **__: Any) -> None:
         raise CommandFailed("writing marks failed", status=1)
 
-    monkeypatch.setattr(failover_load, "run_program", ends)
+    monkeypatch.setattr(process, "run", ends)
     with pytest.raises(BaseExceptionGroup) as caught:
         async with rig.writing(SOURCE):
             await anyio.sleep_forever()

@@ -5,10 +5,10 @@ import shutil
 import signal
 import subprocess
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import IO
 
@@ -126,6 +126,21 @@ async def run(
             next_command=next_command or (f"read {log}" if log else ""),
         )
     return done
+
+
+@asynccontextmanager
+async def beside(
+    argv: Sequence[str | Path], *, deadline_seconds: float, cwd: Path, log: Path, what: str
+) -> AsyncIterator[None]:
+    """Run a program while the block runs, and end it with the block.
+
+    What `run` raises meanwhile ends the block, in an exception group.
+    """
+    work = partial(run, argv, deadline_seconds=deadline_seconds, cwd=cwd, log=log, what=what)
+    async with anyio.create_task_group() as group:
+        group.start_soon(work)
+        yield
+        group.cancel_scope.cancel()
 
 
 @cache
