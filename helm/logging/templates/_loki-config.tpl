@@ -44,6 +44,9 @@ server:
   log_format: json
   log_level: info
   graceful_shutdown_timeout: 10s
+  # The lines that answer a query are one message. gRPC's own limit, 4 MiB, is less than maxEntries lines of 1 kB, and more is an error.
+  grpc_server_max_recv_msg_size: 33554432
+  grpc_server_max_send_msg_size: 33554432
 common:
   instance_addr: {{ $several | ternary "\"${POD_IP}\"" "127.0.0.1" }}
   path_prefix: /var/loki
