@@ -9,7 +9,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,7 +22,7 @@ from sluice.supply import maven
 
 FIXTURE = Path(__file__).parents[3] / "k8s-fixtures" / "mirror"
 T = TypeVar("T")
-MODULES = ("kafka", "kafka-mirror")
+BROKER, MIRROR, AGENT = "kafka", "kafka-mirror", "jmx-exporter"  # modules, each of which has an image
 SECONDS = 120.0  # whatever else this machine does
 # As in the images: small, and soon up.
 _JVM = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xmx192m")
@@ -52,22 +52,19 @@ log.cleaner.dedupe.buffer.size=8388608
 """
 
 
-def jars(cache: Path) -> dict[str, Path]:
-    """The locked jars of both modules by file name, out of mvn's store; what is missing there is fetched first."""
-    found: dict[str, Path] = {}
-    for module in MODULES:
-        store, locked = cache / "maven" / module, maven._read_lock(module)
-        paths = {name: _in_store(store, name) for name in locked}
-        if not all(path.is_file() for path in paths.values()):
-            work = store.with_name(f"{module}.test")
-            try:
-                anyio.run(maven._fetch, module, store, work, work / "log", print)
-            finally:
-                shutil.rmtree(work, ignore_errors=True)
-        for name, path in paths.items():
-            assert hashlib.sha256(path.read_bytes()).hexdigest() == locked[name], f"{name} is not what was locked"
-            found[path.name] = path
-    return found
+def jars(module: str) -> list[Path]:
+    """The locked jars of a module, out of mvn's store; what is missing there is fetched first."""
+    store, locked = load_settings(Path.cwd()).cache / "maven" / module, maven._read_lock(module)
+    paths = {name: _in_store(store, name) for name in locked}
+    if not all(path.is_file() for path in paths.values()):
+        work = store.with_name(f"{module}.test")
+        try:
+            anyio.run(maven._fetch, module, store, work, work / "log", print)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+    for name, path in paths.items():
+        assert hashlib.sha256(path.read_bytes()).hexdigest() == locked[name], f"{name} is not what was locked"
+    return list(paths.values())
 
 
 def _events(said: str) -> list[str]:
@@ -94,21 +91,23 @@ class Rig:
 
     home: Path
     text: str = (FIXTURE / "mirror.properties").read_text(encoding="utf-8")
+    metrics: str = field(default="", init=False)
 
     def lay_out(self) -> None:
         """Write what images, Secret and ConfigMap would hold, and format a storage that each broker gets a copy of."""
         authority, certificate, key = certificates(("localhost", "127.0.0.1"), client=True)
         (self.home / "keystore.pem").write_bytes(key + certificate)
         (self.home / "ca.crt").write_bytes(authority)
-        libs = self.home / "libs"
-        libs.mkdir()
-        for name, jar in jars(load_settings(Path.cwd()).cache).items():
-            (libs / name).symlink_to(jar)
-        for name in ("lag.sh", "log4j2.yml", "source.properties"):
+        for module in (BROKER, MIRROR, AGENT):
+            (self.home / module).mkdir()
+            for jar in jars(module):
+                (self.home / module / jar.name).symlink_to(jar)
+        for name in ("jmx.yml", "lag.sh", "log4j2.yml", "source.properties"):
             (self.home / name).write_text(self._here((FIXTURE / name).read_text(encoding="utf-8")))
-        tool = self.home / "run-class"
-        tool.write_text(f'#!/bin/sh\nexec {shlex.join(self.java(_QUIET))} "$@"\n')
-        tool.chmod(0o755)
+        for module in (BROKER, MIRROR):
+            tool = self.home / f"run-class-of-{module}"
+            tool.write_text(f'#!/bin/sh\nexec {shlex.join(self.java(module, _QUIET))} "$@"\n')
+            tool.chmod(0o755)
         self.tell()
         self._format()
 
@@ -117,9 +116,9 @@ class Rig:
         assert old in self.text
         (self.home / "mirror.properties").write_text(self._here(self.text.replace(old, new) if old else self.text))
 
-    def java(self, log4j: Path) -> list[str]:
-        """A JVM with all jars, in the words that the class stands after."""
-        return ["java", *_JVM, f"-Dlog4j2.configurationFile={log4j}", "-cp", f"{self.home}/libs/*"]
+    def java(self, module: str, log4j: Path, *options: str) -> list[str]:
+        """A JVM with the jars that an image has, and no others, in the words that the class stands after."""
+        return ["java", *_JVM, *options, f"-Dlog4j2.configurationFile={log4j}", "-cp", f"{self.home}/{module}/*"]
 
     @contextmanager
     def broker(self, name: str) -> Iterator[Broker]:
@@ -128,15 +127,19 @@ class Rig:
         shutil.copytree(self.home / "formatted", self.home / name)
         file = self._server(name, plain, controller, external)
         log = self.home / f"{name}.log"
-        argv = [*self.java(_CONFIG / "log4j2.yaml"), "kafka.Kafka", str(file)]
+        argv = [*self.java(BROKER, _CONFIG / "log4j2.yaml"), "kafka.Kafka", str(file)]
         with running(argv, ready=lambda: "Kafka Server started" in log.read_text(errors="replace"), log=log):
             yield Broker(f"127.0.0.1:{plain}", f"localhost:{external}")
 
     def mirror(self, source: Broker, target: Broker) -> AbstractContextManager[subprocess.Popen[bytes]]:
-        """Run MirrorMaker with the fixture's settings."""
+        """Run MirrorMaker with the fixture's settings, and with the agent that tells its metrics at `metrics`."""
+        [port] = free_ports(1)
+        self.metrics = f"http://127.0.0.1:{port}/metrics"
+        [jar] = (self.home / AGENT).iterdir()
+        agent = f"-javaagent:{jar}={port}:{self.home}/jmx.yml"
         argv = [
             "env", f"SOURCE_BROKER={source.external}", f"TARGET_BROKER={target.plain}",
-            *self.java(self.home / "log4j2.yml"), "org.apache.kafka.connect.mirror.MirrorMaker",
+            *self.java(MIRROR, self.home / "log4j2.yml", agent), "org.apache.kafka.connect.mirror.MirrorMaker",
             str(self.home / "mirror.properties"), "--clusters", "target",
         ]  # fmt: skip
         return running(argv, ready=lambda: True, log=self.home / "mirror.log")
@@ -144,7 +147,12 @@ class Rig:
     def tool(self, *words: str | Path, stdin: str = "") -> str:
         """Run one of Kafka's tools to its end and return what it printed."""
         done = subprocess.run(
-            [self.home / "run-class", *words], input=stdin, capture_output=True, text=True, timeout=SECONDS, check=False
+            [self.home / f"run-class-of-{BROKER}", *words],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
         )
         assert done.returncode == 0, f"{words}: {done.stdout}\n{done.stderr}"
         return done.stdout
@@ -153,7 +161,7 @@ class Rig:
         """What lag.sh tells; fails with its words where it does."""
         given: Mapping[str, str] = {
             "SOURCE_BROKER": source, "TARGET_BROKER": target,
-            "KAFKA_RUN_CLASS": str(self.home / "run-class"),
+            "KAFKA_RUN_CLASS": str(self.home / f"run-class-of-{MIRROR}"),
         }  # fmt: skip
         done = subprocess.run(
             ["sh", self.home / "lag.sh"], env=os.environ | given, capture_output=True, text=True, timeout=SECONDS,
@@ -176,7 +184,7 @@ class Rig:
     def reading(self, broker: Broker, topic: str) -> Iterator[Callable[[], list[str]]]:
         """Read a topic from its beginning, for as long as the block runs; yields what was read so far."""
         log = self.home / f"read-{topic}.log"
-        argv = [*self.java(_QUIET), *self.consumer(broker, topic, "--from-beginning")]
+        argv = [*self.java(BROKER, _QUIET), *self.consumer(broker, topic, "--from-beginning")]
         with running(argv, ready=lambda: True, log=log):
             yield lambda: _events(log.read_text(errors="replace"))
 

@@ -1,9 +1,12 @@
 """MirrorMaker with the fixture's settings between brokers: what arrives, where consumers go on, what a kill costs."""
 
+import re
 import subprocess
 from collections import defaultdict
 from collections.abc import Sequence
+from pathlib import Path
 
+import httpx
 import pytest
 from tests.contract.mirror.conftest import Regions
 from tests.contract.mirror.rigs import until
@@ -11,6 +14,7 @@ from tests.contract.mirror.rigs import until
 from sluice.regions.mirror import Lag, parse
 
 KEYS = 5
+RULES = Path(__file__).parents[3] / "helm" / "monitoring" / "rules" / "regions.yaml"
 
 
 def events(first: int, count: int) -> list[str]:
@@ -47,6 +51,22 @@ def committed(regions: Regions, group: str, topic: str) -> dict[str, int]:
     return {row[2]: int(row[3]) for row in rows if row[1] == topic and row[3].isdigit()}
 
 
+def told(address: str) -> set[str]:
+    """The names of the metrics that have a value now; none while nobody answers."""
+    try:
+        text = httpx.get(address, trust_env=False).text
+    except httpx.TransportError:
+        return set()
+    return {re.split(r"[{ ]", line, maxsplit=1)[0] for line in text.splitlines() if not line.startswith("#")}
+
+
+def alerted() -> set[str]:
+    """The mirror's metrics that alerts are about."""
+    found = set(re.findall(r"kafka_mirror_\w+", RULES.read_text(encoding="utf-8")))
+    assert found, f"no alert in {RULES} is about the mirror"
+    return found
+
+
 @pytest.mark.usefixtures("mirror")
 def test_events_arrive_in_order_and_once_and_consumers_go_on_at_their_place(regions: Regions) -> None:
     rig, source, target = regions.rig, regions.source, regions.target
@@ -62,6 +82,7 @@ def test_events_arrive_in_order_and_once_and_consumers_go_on_at_their_place(regi
         lines = until(arrived, lambda lines: len(lines) >= 70, log=regions.log)
         assert by_key(read(lines)) == by_key([*heard, *unheard])
     partitions = {line.split(":")[1] for line in lines}
+    until(lambda: told(rig.metrics), lambda found: found >= alerted(), log=regions.log)
     until(lambda: committed(regions, "audit", "tasks"), lambda found: found.keys() == partitions, log=regions.log)
     # The switch: the same group, in the other region.
     after = rig.tool(*rig.consumer(target, "tasks", "--group", "audit", "--timeout-ms", "4000")).splitlines()
