@@ -79,20 +79,27 @@ def delivered(helm: Helm) -> System:
         for chart in CHARTS
     ]
     cloud = [one for chart in CHARTS for one in helm.manifests(chart, "oke")]
-    return System([*charts, *_fixtures()], cloud)
+    return System([*charts, *map(_fixture, sorted(_folders() - {*OF_THE_SUITES, *OF_TWO_REGIONS}))], cloud)
 
 
-def _fixtures() -> Iterator[Part]:
-    for file in sorted(FIXTURES.glob("*/kustomization.yaml")):
-        if file.parent.name in {*OF_THE_SUITES, *OF_TWO_REGIONS}:
-            continue
-        made = yaml.safe_load(file.read_text(encoding="utf-8"))
-        manifests = [one for name in made.get("resources", ()) for one in documents(_text(file.parent / name))]
-        generated = {
-            one["name"]: "\n".join(_text(file.parent / name) for name in one["files"])
-            for one in made.get("configMapGenerator", ())
-        }
-        yield Part(made["namespace"], manifests, generated)
+def between_regions() -> list[Part]:
+    """What two regions have beside that."""
+    return [_fixture(one) for one in OF_TWO_REGIONS]
+
+
+def _folders() -> set[str]:
+    return {file.parent.name for file in FIXTURES.glob("*/kustomization.yaml")}
+
+
+def _fixture(name: str) -> Part:
+    folder = FIXTURES / name
+    made = yaml.safe_load(_text(folder / "kustomization.yaml"))
+    files = [folder / one for one in made.get("resources", ()) if not (folder / one).is_dir()]  # another fixture
+    generated = {
+        one["name"]: "\n".join(_text(folder / file) for file in one["files"])
+        for one in made.get("configMapGenerator", ())
+    }
+    return Part(made["namespace"], [one for file in files for one in documents(_text(file))], generated)
 
 
 def _text(file: Path) -> str:

@@ -13,7 +13,7 @@ import yaml
 from tests.unit.docs.kubectl import Call, calls, placeholder, proxied
 from tests.unit.docs.pages import Page, every_page
 
-from .connections import delivered
+from .connections import between_regions, delivered
 from .policy import workloads
 from .rendering import CHARTS, REPOSITORY, Helm, Manifest, chart_values, run, tool
 
@@ -53,7 +53,7 @@ class Names:
 def names(helm: Helm) -> Names:
     """Of everything that is rendered, a cloud's profile included: pages for clouds speak of what is there."""
     system = delivered(helm)
-    placed = [(part.namespace, one) for part in system.parts for one in part.manifests]
+    placed = [(part.namespace, one) for part in (*system.parts, *between_regions()) for one in part.manifests]
     placed += [(one["metadata"].get("namespace", ""), one) for one in system.cloud]
     manifests = [one for _, one in placed]
     pods = list(workloads(manifests))
