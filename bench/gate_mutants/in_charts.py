@@ -127,7 +127,7 @@ _CHECKED = (
         "network-open",
         "services' pods may connect to anything",
         (Edit(f"{_LIB}/_networkpolicy.tpl", "  policyTypes: [Ingress, Egress]\n", "  policyTypes: [Ingress]\n"),),
-        ("tests/charts/test_network.py",),
+        ("tests/charts/test_network.py", "tests/charts/test_adopted.py"),
         by="checks",
     ),
 )
