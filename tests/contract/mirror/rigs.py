@@ -91,7 +91,14 @@ class Rig:
 
     home: Path
     text: str = (FIXTURE / "mirror.properties").read_text(encoding="utf-8")
-    metrics: str = field(default="", init=False)
+    agent: int = field(
+        default_factory=lambda: free_ports(1)[0], init=False
+    )  # where the agent listens
+
+    @property
+    def metrics(self) -> str:
+        """Where a mirror tells its metrics while it runs."""
+        return f"http://127.0.0.1:{self.agent}/metrics"
 
     def lay_out(self) -> None:
         """Write what images, Secret and ConfigMap would hold, and format a storage that each broker gets a copy of."""
@@ -132,11 +139,9 @@ class Rig:
             yield Broker(f"127.0.0.1:{plain}", f"localhost:{external}")
 
     def mirror(self, source: Broker, target: Broker) -> AbstractContextManager[subprocess.Popen[bytes]]:
-        """Run MirrorMaker with the fixture's settings, and with the agent that tells its metrics at `metrics`."""
-        [port] = free_ports(1)
-        self.metrics = f"http://127.0.0.1:{port}/metrics"
+        """Run MirrorMaker with the fixture's settings, and with the agent that tells its metrics."""
         [jar] = (self.home / AGENT).iterdir()
-        agent = f"-javaagent:{jar}={port}:{self.home}/jmx.yml"
+        agent = f"-javaagent:{jar}={self.agent}:{self.home}/jmx.yml"
         argv = [
             "env", f"SOURCE_BROKER={source.external}", f"TARGET_BROKER={target.plain}",
             *self.java(MIRROR, self.home / "log4j2.yml", agent), "org.apache.kafka.connect.mirror.MirrorMaker",

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 from tests.contract.mirror.conftest import Regions
 from tests.contract.mirror.rigs import until
 
@@ -57,7 +58,7 @@ def told(address: str) -> set[str]:
         text = httpx.get(address, trust_env=False).text
     except httpx.TransportError:
         return set()
-    return {re.split(r"[{ ]", line, maxsplit=1)[0] for line in text.splitlines() if not line.startswith("#")}
+    return {sample.name for family in text_string_to_metric_families(text) for sample in family.samples}
 
 
 def alerted() -> set[str]:

@@ -240,7 +240,7 @@ async def test_a_program_dies_with_us(tmp_path: Path) -> None:
     child = f"import os, time; open({str(pids)!r}, 'w').write('%d ' % os.getpid()); time.sleep(300)"
     parent = f"""
 import anyio, sys
-from sluice.adapters.process import beside, run
+from sluice.adapters.process import run
 anyio.run(lambda: run([sys.executable, '-IS', '-c', {child!r}], deadline_seconds=300))
 """
     us = await anyio.open_process([sys.executable, "-c", parent], env=ENVIRONMENT)
