@@ -91,9 +91,7 @@ class Rig:
 
     home: Path
     text: str = (FIXTURE / "mirror.properties").read_text(encoding="utf-8")
-    agent: int = field(
-        default_factory=lambda: free_ports(1)[0], init=False
-    )  # where the agent listens
+    agent: int = field(default_factory=lambda: free_ports(1)[0], init=False)  # where the agent listens
 
     @property
     def metrics(self) -> str:
