@@ -2,8 +2,8 @@
 
 Databases with their schemas and rows, topics with their events and offsets, Jobs that made them, Helm's memory of
 releases and every Secret go with the objects of the services' namespace; the run after it makes all of them anew.
-Monitoring and logging stay and are upgraded by the next run. What Prometheus and Loki remember does no harm: objectives
-ask for the run's own window, and the series of a pod end with it.
+Prometheus forgets, too: an error budget that one release spent would count against the next. Monitoring and logging
+stay otherwise and are upgraded by the next run; what Loki remembers harms none: only the run's own window is asked for.
 """
 
 import time
@@ -28,13 +28,21 @@ _KINDS = (
 )
 _PODS = "api/v1/{}/pods"
 _GONE = (_PODS, "api/v1/{}/persistentvolumeclaims")
+# Its data is on an emptyDir (helm/monitoring/values.yaml): a new pod begins with none.
+_PROMETHEUS = "app.kubernetes.io/name=prometheus"
 
 
-async def empty(kubeconfig: Path, namespace: str) -> None:
+async def empty(kubeconfig: Path, services: str, monitoring: str) -> None:
     """Remove all that a release left. Raises as `remove_all` does, and ClusterError for an unfit kubeconfig."""
-    applied.forget_namespace(kubeconfig, namespace)
+    applied.forget_namespace(kubeconfig, services)
     async with connect(kubeconfig) as client:
-        await remove_all(client, namespace)
+        await forget_metrics(client, monitoring)
+        await remove_all(client, services)
+
+
+async def forget_metrics(client: httpx.AsyncClient, namespace: str) -> None:
+    """Kill Prometheus, whose data goes with its pod. Raises httpx.HTTPError where the API server refuses or is away."""
+    await _ask(client, "DELETE", _PODS, namespace, labelSelector=_PROMETHEUS, gracePeriodSeconds="0")
 
 
 async def remove_all(client: httpx.AsyncClient, namespace: str, *, seconds: float = 120, every: float = 1) -> None:

@@ -83,7 +83,7 @@ class Line:
         if not credentials.is_file():
             return False
         try:
-            anyio.run(leavings.empty, credentials, settings.namespaces.services)
+            anyio.run(leavings.empty, credentials, settings.namespaces.services, settings.namespaces.monitoring)
         except (SluiceError, httpx.HTTPError, OSError) as error:
             print(f"  the cluster is made anew: {str(error).splitlines()[0] or type(error).__name__}", flush=True)
             return False

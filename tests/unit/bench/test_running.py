@@ -7,7 +7,7 @@ from pathlib import Path
 import anyio
 import httpx
 import pytest
-from bench.gate_mutants.leavings import remove_all
+from bench.gate_mutants.leavings import forget_metrics, remove_all
 from bench.gate_mutants.running import Line, execute, failures
 
 from sluice.errors import NotReady
@@ -83,6 +83,24 @@ def test_everything_that_keeps_something_goes_and_pods_are_waited_for() -> None:
     assert "DELETE pods gracePeriodSeconds=0" in asked
     assert asked[-1] == "GET persistentvolumeclaims"
     assert pods == []
+
+
+def test_prometheus_and_nothing_else_of_monitoring_begins_anew() -> None:
+    asked: list[httpx.URL] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url)
+        return httpx.Response(200, json={})
+
+    async def work() -> None:
+        async with httpx.AsyncClient(transport=httpx.MockTransport(answer), base_url="https://cluster") as client:
+            await forget_metrics(client, "watchers")
+
+    anyio.run(work)
+    (url,) = asked
+    assert url.path == "/api/v1/namespaces/watchers/pods"
+    labels = (ROOT / "helm/monitoring/templates/prometheus.yaml").read_text()
+    assert url.params["labelSelector"].replace("=", ": ") in labels
 
 
 def test_what_stays_is_told_and_a_refusal_is_no_success() -> None:
