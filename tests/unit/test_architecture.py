@@ -1,9 +1,10 @@
 """The directions of imports, read from the sources: entrypoints → bootstrap → {steps, adapters} → ports → domain.
 
-Also: files stay short, and what is public says what it does.
+Also: files stay short, what is public says what it does, and links lead to files of this tree.
 """
 
 import ast
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -234,3 +235,36 @@ def test_what_says_nothing_is_found() -> None:
     source = 'class A:\n    """A."""\n    def f(self): ...\n    def _g(self): ...\nasync def h(): ...\n'
     source += "class _B:\n    def i(self): ...\n"
     assert undescribed(source) == ["A.f (line 3)", "h (line 5)"]
+
+
+def strays(root: Path) -> list[str]:
+    """The links of a tree that lead out of it, by an absolute path, or to nothing; hidden folders are left out."""
+    found = []
+    for folder, folders, files in os.walk(root):
+        for name in folders + files:
+            link = Path(folder, name)
+            if link.is_symlink() and not _stays(link, root):
+                found.append(f"{link.relative_to(root)} -> {link.readlink()}")
+        folders[:] = [name for name in folders if not name.startswith(".") and name != "node_modules"]
+    return found
+
+
+def _stays(link: Path, root: Path) -> bool:
+    return not link.readlink().is_absolute() and link.exists() and link.resolve().is_relative_to(root.resolve())
+
+
+def test_links_lead_to_files_of_this_tree() -> None:
+    assert strays(ROOT) == []
+
+
+def test_a_link_that_leads_out_of_the_tree_is_found(tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    (tree / "folder").mkdir(parents=True)
+    (tree / "file").touch()
+    (tmp_path / "outside").touch()
+    (tree / "folder" / "fine").symlink_to("../file")
+    assert strays(tree) == []
+    (tree / "absolute").symlink_to(tree / "file")
+    (tree / "folder" / "out").symlink_to("../../outside")
+    (tree / "nothing").symlink_to("gone")
+    assert [one.split(" -> ")[0] for one in sorted(strays(tree))] == ["absolute", "folder/out", "nothing"]
