@@ -16,19 +16,19 @@ from sluice.adapters.kubernetes import applied
 from sluice.adapters.kubernetes.connection import connect
 from sluice.errors import NotReady
 
+_PODS = "api/v1/{}/pods"
+_CLAIMS = "api/v1/{}/persistentvolumeclaims"
 # Autoscalers go first: they would scale what is being removed.
 _KINDS = (
     "apis/autoscaling/v2/{}/horizontalpodautoscalers",
     "apis/apps/v1/{}/deployments",
     "apis/apps/v1/{}/statefulsets",
     "apis/batch/v1/{}/jobs",
-    "api/v1/{}/persistentvolumeclaims",
+    _CLAIMS,
     "api/v1/{}/configmaps",
     "api/v1/{}/secrets",
 )
-_PODS = "api/v1/{}/pods"
-_GONE = (_PODS, "api/v1/{}/persistentvolumeclaims")
-# Its data is on an emptyDir (helm/monitoring/values.yaml): a new pod begins with none.
+_GONE = (_PODS, _CLAIMS)
 _PROMETHEUS = "app.kubernetes.io/name=prometheus"
 
 
@@ -40,9 +40,29 @@ async def empty(kubeconfig: Path, services: str, monitoring: str) -> None:
         await remove_all(client, services)
 
 
-async def forget_metrics(client: httpx.AsyncClient, namespace: str) -> None:
-    """Kill Prometheus, whose data goes with its pod. Raises httpx.HTTPError where the API server refuses or is away."""
-    await _ask(client, "DELETE", _PODS, namespace, labelSelector=_PROMETHEUS, gracePeriodSeconds="0")
+async def forget_metrics(client: httpx.AsyncClient, namespace: str, *, seconds: float = 120, every: float = 1) -> None:
+    """Take Prometheus' volume from it; the pod that its StatefulSet makes next begins with an empty one.
+
+    Raises NotReady where the volume stays for so many seconds, httpx.HTTPError where the API server refuses or is away.
+    """
+    old = await _volumes(client, namespace)
+    await _ask(client, "DELETE", _CLAIMS, namespace, labelSelector=_PROMETHEUS)
+    deadline = time.monotonic() + seconds
+    while True:
+        # A claim goes with the last pod that uses it.
+        await _ask(client, "DELETE", _PODS, namespace, labelSelector=_PROMETHEUS, gracePeriodSeconds="0")
+        left = old.keys() & (await _volumes(client, namespace)).keys()
+        if not left:
+            return
+        if time.monotonic() > deadline:
+            raise _stays(namespace, seconds, [f"persistentvolumeclaims/{old[uid]}" for uid in sorted(left)])
+        await anyio.sleep(every)
+
+
+async def _volumes(client: httpx.AsyncClient, namespace: str) -> dict[str, str]:
+    """The names of Prometheus' claims by their uid: the next one has the name of the last."""
+    listed = (await _ask(client, "GET", _CLAIMS, namespace, labelSelector=_PROMETHEUS)).json()["items"]
+    return {one["metadata"]["uid"]: one["metadata"]["name"] for one in listed}
 
 
 async def remove_all(client: httpx.AsyncClient, namespace: str, *, seconds: float = 120, every: float = 1) -> None:
@@ -55,15 +75,19 @@ async def remove_all(client: httpx.AsyncClient, namespace: str, *, seconds: floa
     deadline = time.monotonic() + seconds
     while left := await _left(client, namespace):
         if time.monotonic() > deadline:
-            raise NotReady(
-                f"the namespace {namespace} is not empty after {seconds:g} s",
-                seen=", ".join(left[:5]),
-                expected="no pod and no volume",
-                next_command="the next run makes the cluster anew",
-            )
+            raise _stays(namespace, seconds, left)
         # Killed: what they would still write is what is removed.
         await _ask(client, "DELETE", _PODS, namespace, gracePeriodSeconds="0")
         await anyio.sleep(every)
+
+
+def _stays(namespace: str, seconds: float, left: list[str]) -> NotReady:
+    return NotReady(
+        f"what a release left in the namespace {namespace} is not gone after {seconds:g} s",
+        seen=", ".join(left[:5]),
+        expected="no pod and no volume of it",
+        next_command="the next run makes the cluster anew",
+    )
 
 
 async def _left(client: httpx.AsyncClient, namespace: str) -> list[str]:

@@ -85,22 +85,34 @@ def test_everything_that_keeps_something_goes_and_pods_are_waited_for() -> None:
     assert pods == []
 
 
-def test_prometheus_and_nothing_else_of_monitoring_begins_anew() -> None:
-    asked: list[httpx.URL] = []
+def forget(*, stuck: bool = False, volumes: int = 1) -> list[str]:
+    """Let a Prometheus forget; what was asked of its API server. Its claim goes with its pod, and is made anew."""
+    asked: list[str] = []
+    claims = {"uid-1": "db-0"} if volumes else {}
 
     def answer(request: httpx.Request) -> httpx.Response:
-        asked.append(request.url)
-        return httpx.Response(200, json={})
+        kind = request.url.path.removeprefix("/api/v1/namespaces/watchers/")
+        assert request.url.params["labelSelector"] == "app.kubernetes.io/name=prometheus"
+        asked.append(f"{request.method} {kind}")
+        if asked[-1] == "DELETE pods" and claims and not stuck:
+            claims.clear()
+            claims["uid-2"] = "db-0"
+        return httpx.Response(200, json={"items": [{"metadata": {"uid": uid, "name": claims[uid]}} for uid in claims]})
 
     async def work() -> None:
         async with httpx.AsyncClient(transport=httpx.MockTransport(answer), base_url="https://cluster") as client:
-            await forget_metrics(client, "watchers")
+            await forget_metrics(client, "watchers", seconds=0, every=0)
 
     anyio.run(work)
-    (url,) = asked
-    assert url.path == "/api/v1/namespaces/watchers/pods"
-    labels = (ROOT / "helm/monitoring/templates/prometheus.yaml").read_text()
-    assert url.params["labelSelector"].replace("=", ": ") in labels
+    return asked
+
+
+def test_prometheus_and_nothing_else_of_monitoring_begins_anew() -> None:
+    both = ["GET persistentvolumeclaims", "DELETE persistentvolumeclaims", "DELETE pods", "GET persistentvolumeclaims"]
+    assert forget() == both
+    assert forget(volumes=0) == both
+    with pytest.raises(NotReady, match="db-0"):
+        forget(stuck=True)
 
 
 def test_what_stays_is_told_and_a_refusal_is_no_success() -> None:
