@@ -1,15 +1,18 @@
 """ci/dagger-sdk: the SDK for engines without a registry loads the very module that Dagger's own loads."""
 
+import inspect
 import json
 import re
 import tomllib
 from pathlib import Path
 from typing import Any
 
+from dagger.mod import _module, cli
 from tests.unit.dagger.schema import schema
 
 ROOT = Path(__file__).parents[3]
 CI = ROOT / "ci"
+WRITTEN_TO = "DAGGER_MODULE_FILE"
 DANG = (CI / "dagger-sdk" / "main.dang").read_text()
 
 
@@ -41,6 +44,21 @@ def test_it_calls_only_what_the_engine_has() -> None:
     called = set(re.findall(r"\.([a-z]\w+)", re.sub(r'"[^"]*"', "", DANG)))
     assert "withEntrypoint" in called
     assert called <= known, called - known
+
+
+def test_the_module_is_called_and_describes_itself_by_the_same_container() -> None:
+    """Dagger's interface for SDKs; without `moduleTypes` a load asks the module each time, which takes five seconds."""
+    bodies = dict(re.findall(r"(?m)^  pub (\w+)\([^)]*\): Container! \{\n(.+?)^  \}", DANG, re.DOTALL))
+    assert set(bodies) == {"moduleRuntime", "moduleTypes"}
+    assert all(body.strip().startswith("prepared(modSource)") for body in bodies.values())
+    assert "sys.exit(app())" in bodies["moduleRuntime"]
+    assert "sys.exit(app(register=True))" in bodies["moduleTypes"]
+    assert f'withEnvVariable("{WRITTEN_TO}", outputFilePath)' in bodies["moduleTypes"]
+
+
+def test_the_python_sdk_writes_its_types_where_it_is_told() -> None:
+    assert "register" in inspect.signature(cli.app).parameters
+    assert f'os.getenv("{WRITTEN_TO}"' in inspect.getsource(_module)
 
 
 def test_it_starts_from_what_the_offline_folder_has() -> None:
