@@ -2,11 +2,13 @@
 
 import os
 import shutil
+from importlib import metadata
+from pathlib import Path
 
 INSIDE = "SLUICE_TOOLBOX"  # set to 1 in the toolbox: there, the runtime dagger means this very session
 SESSION = "DAGGER_SESSION_PORT"
 RUNNER = "_EXPERIMENTAL_DAGGER_RUNNER_HOST"
-_PROGRAM = "_EXPERIMENTAL_DAGGER_CLI_BIN"
+PROGRAM = "_EXPERIMENTAL_DAGGER_CLI_BIN"
 
 
 def inside() -> bool:
@@ -19,6 +21,13 @@ def reachable() -> bool:
 
     An engine of one's own is not enough: Dagger would start it in Docker, where the runtime docker is the shorter way.
     """
-    return bool(os.environ.get(SESSION)) or bool(
-        os.environ.get(RUNNER) and (os.environ.get(_PROGRAM) or shutil.which("dagger"))
-    )
+    return bool(os.environ.get(SESSION)) or bool(os.environ.get(RUNNER) and program())
+
+
+def program() -> str | None:
+    """Return Dagger's command line: what the environment names, else on PATH, else what ./dagger fetched; or None.
+
+    Dagger's client itself looks for the first alone, and downloads another one.
+    """
+    fetched = Path(".sluice", f"dagger-{metadata.version('dagger-io')}", "dagger").absolute()
+    return os.environ.get(PROGRAM) or shutil.which("dagger") or (str(fetched) if fetched.is_file() else None)

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import dagger
 
-from sluice.adapters.dagger_engine.presence import RUNNER, SESSION
+from sluice.adapters.dagger_engine.presence import PROGRAM, RUNNER, SESSION, program
 from sluice.errors import HostError
 
 
@@ -26,6 +26,8 @@ async def session() -> AsyncIterator[dagger.Client]:
         finally:
             await dagger.close()
         return
+    if found := program():
+        os.environ[PROGRAM] = found  # there is no other way to tell it
     try:
         connection = dagger.connection()
         await connection.__aenter__()
