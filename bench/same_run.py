@@ -15,6 +15,10 @@ from sluice.errors import SluiceError
 
 _NUMBER = re.compile(r"(?<![\w.])[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?", re.IGNORECASE)
 
+# gate/judging.py: which of the series was the worst was measured too, and how many there are (a rule file has the name
+# that its cluster gave it).
+_WORST = re.compile(r", the worst of \d+ series(?: \([^)]*\))?| \([\w.]+=[^)]*\)")
+
 
 def same_verdict(a: Verdict, b: Verdict) -> list[str]:
     """Return a line for each difference between two verdicts, apart from time and place; none where there is none."""
@@ -85,8 +89,8 @@ def _differences(what: str, one: Mapping[str, object], other: Mapping[str, objec
 
 
 def _without_numbers(text: str) -> str:
-    """A measured number differs between any two runs; which sentence is said of it does not."""
-    return _NUMBER.sub("#", text)
+    """What was measured, and of which series, differs between any two runs; which sentence is said of it does not."""
+    return _NUMBER.sub("#", _WORST.sub("", text))
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -41,6 +41,27 @@ def later(run: Evidence) -> Evidence:
     )
 
 
+WORST = "0.5 seconds, the worst of 5 series (service=audit), meets <= 5"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        (WORST, "0.4 seconds, the worst of 6 series (service=sync), meets <= 5", True),
+        (
+            "0 failures (rule_group=/etc/a-b4e5.yaml;x), meets <= 0",
+            "0 failures (rule_group=/c.yaml;x), meets <= 0",
+            True,
+        ),
+        (WORST, "9 seconds (service=audit), fails <= 5", False),
+        ("166 of 166 tests passed (a.py::b)", "166 of 166 tests passed (a.py::c)", False),
+    ],
+)
+def test_which_series_was_the_worst_is_measured_and_what_is_said_of_it_is_not(one: str, other: str, same: bool) -> None:
+    verdicts = [replace(VERDICT, objectives=first(VERDICT.objectives, reason=reason)) for reason in (one, other)]
+    assert (same_verdict(*verdicts) == []) is same
+
+
 def test_another_time_and_place_is_no_difference() -> None:
     other = later(RUN)
     assert samples.verdict(other) != VERDICT
