@@ -29,5 +29,10 @@ def program() -> str | None:
 
     Dagger's client itself looks for the first alone, and downloads another one.
     """
-    fetched = Path(".sluice", f"dagger-{metadata.version('dagger-io')}", "dagger").absolute()
-    return os.environ.get(PROGRAM) or shutil.which("dagger") or (str(fetched) if fetched.is_file() else None)
+    return os.environ.get(PROGRAM) or shutil.which("dagger") or _fetched()
+
+
+def _fetched() -> str | None:
+    version = metadata.version("dagger-io")
+    program = Path(".sluice", f"dagger-{version}", "dagger").absolute()
+    return str(program) if program.is_file() else None
