@@ -7,6 +7,7 @@ stay otherwise and are upgraded by the next run; what Loki remembers harms none:
 """
 
 import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import anyio
@@ -46,23 +47,14 @@ async def forget_metrics(client: httpx.AsyncClient, namespace: str, *, seconds: 
     Raises NotReady where the volume stays for so many seconds, httpx.HTTPError where the API server refuses or is away.
     """
     old = await _volumes(client, namespace)
+
+    async def left() -> list[str]:
+        # By their uid: the claim that comes next has the name of the last.
+        return [f"persistentvolumeclaims/{old[uid]}" for uid in sorted(old.keys() & await _volumes(client, namespace))]
+
     await _ask(client, "DELETE", _CLAIMS, namespace, labelSelector=_PROMETHEUS)
-    deadline = time.monotonic() + seconds
-    while True:
-        # A claim goes with the last pod that uses it.
-        await _ask(client, "DELETE", _PODS, namespace, labelSelector=_PROMETHEUS, gracePeriodSeconds="0")
-        left = old.keys() & (await _volumes(client, namespace)).keys()
-        if not left:
-            return
-        if time.monotonic() > deadline:
-            raise _stays(namespace, seconds, [f"persistentvolumeclaims/{old[uid]}" for uid in sorted(left)])
-        await anyio.sleep(every)
-
-
-async def _volumes(client: httpx.AsyncClient, namespace: str) -> dict[str, str]:
-    """The names of Prometheus' claims by their uid: the next one has the name of the last."""
-    listed = (await _ask(client, "GET", _CLAIMS, namespace, labelSelector=_PROMETHEUS)).json()["items"]
-    return {one["metadata"]["uid"]: one["metadata"]["name"] for one in listed}
+    # A claim goes with the last pod that uses it.
+    await _kill_until(client, namespace, left, seconds=seconds, every=every, labelSelector=_PROMETHEUS)
 
 
 async def remove_all(client: httpx.AsyncClient, namespace: str, *, seconds: float = 120, every: float = 1) -> None:
@@ -72,13 +64,34 @@ async def remove_all(client: httpx.AsyncClient, namespace: str, *, seconds: floa
     """
     for kind in _KINDS:
         await _ask(client, "DELETE", kind, namespace, propagationPolicy="Background")
+    # Killed: what they would still write is what is removed.
+    await _kill_until(client, namespace, lambda: _left(client, namespace), seconds=seconds, every=every)
+
+
+async def _kill_until(
+    client: httpx.AsyncClient,
+    namespace: str,
+    left: Callable[[], Awaitable[list[str]]],
+    *,
+    seconds: float,
+    every: float,
+    **pods: str,
+) -> None:
+    """Delete these pods, and those that come after them, until nothing is left."""
     deadline = time.monotonic() + seconds
-    while left := await _left(client, namespace):
+    while True:
+        await _ask(client, "DELETE", _PODS, namespace, gracePeriodSeconds="0", **pods)
+        if not (found := await left()):
+            return
         if time.monotonic() > deadline:
-            raise _stays(namespace, seconds, left)
-        # Killed: what they would still write is what is removed.
-        await _ask(client, "DELETE", _PODS, namespace, gracePeriodSeconds="0")
+            raise _stays(namespace, seconds, found)
         await anyio.sleep(every)
+
+
+async def _volumes(client: httpx.AsyncClient, namespace: str) -> dict[str, str]:
+    """The names of Prometheus' claims by their uid."""
+    listed = (await _ask(client, "GET", _CLAIMS, namespace, labelSelector=_PROMETHEUS)).json()["items"]
+    return {one["metadata"]["uid"]: one["metadata"]["name"] for one in listed}
 
 
 def _stays(namespace: str, seconds: float, left: list[str]) -> NotReady:
