@@ -24,11 +24,8 @@ _DEPLOYED = (
         "restart-loop",
         "the liveness probe asks for a path that is not there",
         (
-            Edit(
-                f"{_LIB}/_probes.tpl",
-                "livenessProbe:\n  httpGet:\n    path: {{ .live }}\n",
-                "livenessProbe:\n  httpGet:\n    path: /alive\n",
-            ),
+            # Where services call it: Loki's probe is of the same template.
+            Edit(f"{_LIB}/_deployment.tpl", '"live" "/healthz"', '"live" "/alive"'),
         ),
         ("objective restarts", "step install"),
     ),
@@ -36,12 +33,17 @@ _DEPLOYED = (
         "root-user",
         "services run as root, on a file system that they may write",
         (
+            # Where services call it: Loki, of the same template, would not start.
             Edit(
-                f"{_LIB}/_security.tpl",
-                "runAsNonRoot: true\nrunAsUser: {{ . }}\n",
-                "runAsNonRoot: false\nrunAsUser: 0\n",
+                f"{_LIB}/_deployment.tpl",
+                'include "lib.podSecurityContext" 65532 |',
+                'include "lib.podSecurityContext" 0 | replace "NonRoot: true" "NonRoot: false" |',
             ),
-            Edit(f"{_LIB}/_security.tpl", "readOnlyRootFilesystem: true", "readOnlyRootFilesystem: false"),
+            Edit(
+                f"{_LIB}/_deployment.tpl",
+                'include "lib.containerSecurityContext" . |',
+                'include "lib.containerSecurityContext" . | replace "System: true" "System: false" |',
+            ),
         ),
         ("test_its_pods_are_locked_and_bounded",),
     ),

@@ -31,7 +31,8 @@ _SPEED = (
             Edit(_STORE, "    # With its tags in one", "    await anyio.sleep(0.3)\n    # With its tags in one"),
         ),
         ("latency",),
-        unseen="the policy makes what is slower than earlier releases, and within its bounds, a remark and not a fail",
+        unseen="slower than earlier releases, and within the bounds, is a warning: no target takes it"
+        ' unless it says accept = "warn"',
     ),
     Change(
         "outbox-asleep",

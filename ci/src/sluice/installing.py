@@ -8,6 +8,7 @@ from sluice.adapters.kubernetes.applied import ASIDE, Applied
 from sluice.adapters.kubernetes.connection import connect
 from sluice.adapters.kubernetes.manifests import Manifests
 from sluice.adapters.kubernetes.rollout import wait_rolled_out
+from sluice.adapters.kubernetes.stuck import replace_stuck
 from sluice.adapters.kubernetes.workloads import ApiWorkloads
 from sluice.run import Run
 from sluice.settings import Settings
@@ -35,6 +36,7 @@ def make_installer(
                 # The step's own deadline would tell nothing: this one is a little earlier and names the pod.
                 deadline_seconds=settings.deadlines.charts * 0.8,
                 on_change=run.say,
+                help_along=lambda waiting: replace_stuck(client, waiting, run.say),
             )
 
     applied = Applied.take(kubeconfig, reuse=reuse, aside=work / ASIDE)

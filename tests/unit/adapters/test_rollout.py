@@ -125,3 +125,13 @@ async def test_an_api_server_that_never_answers_is_the_cause() -> None:
             poll_seconds=0.01,
         )
     assert raised.value.seen == "403: forbidden"
+
+
+async def test_what_is_not_done_may_be_helped_along_at_each_look() -> None:
+    helped: list[Rollout] = []
+
+    async def help_along(waiting: Rollout) -> None:
+        helped.append(waiting)
+
+    await wait_rolled_out(Slow(), ["default"], deadline_seconds=5, poll_seconds=0.01, help_along=help_along)
+    assert helped == [WAITING, WAITING]

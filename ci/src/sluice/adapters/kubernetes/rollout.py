@@ -1,6 +1,6 @@
 """Waiting until workloads are up; at the deadline it tells which pod is not, why, and what it said last."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import anyio
 
@@ -21,12 +21,14 @@ async def wait_rolled_out(
     expect: Sequence[str] = (),
     poll_seconds: float = 1.0,
     on_change: Callable[[str], None] | None = None,
+    help_along: Callable[[Rollout], Awaitable[None]] | None = None,
 ) -> None:
     """Return once every Deployment, StatefulSet and DaemonSet of the namespaces is rolled out, and every Job done.
 
     `selector` narrows them by label. `expect` names workloads, as `namespace/Kind/name`, that must be there:
     what an operator makes may not exist yet. A namespace without any workload is not ready. `on_change` is
-    told each change of what is waited for. Raises NotReady at the deadline, also when there was no answer.
+    told each change of what is waited for; `help_along` gets, at each look, every workload that is not done, and may
+    raise ClusterError. Raises NotReady at the deadline, also when there was no answer.
     """
     last: str | None = None
     waiting: list[Rollout | str] = []
@@ -35,6 +37,9 @@ async def wait_rolled_out(
         while True:
             try:
                 waiting, refusal = await _waiting(workloads, namespaces, selector, expect), None
+                if help_along:
+                    for rollout in [item for item in waiting if isinstance(item, Rollout)]:
+                        await help_along(rollout)
             except ClusterError as error:
                 refusal = error  # the API server of a young cluster comes and goes
             else:
