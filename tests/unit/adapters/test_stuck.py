@@ -17,7 +17,12 @@ OLD, NEW = "loki-1", "loki-2"
 
 
 def pod(number: int, revision: str, *, ready: bool = False, leaving: bool = False) -> dict[str, Any]:
-    about = {"name": f"loki-{number}", "uid": f"uid-{number}", "labels": {"controller-revision-hash": revision}}
+    about = {
+        "namespace": "logging",
+        "name": f"loki-{number}",
+        "uid": f"uid-{number}",
+        "labels": {"controller-revision-hash": revision},
+    }
     about |= {"deletionTimestamp": "2026-11-27T11:00:00Z"} if leaving else {}
     return {"metadata": about, "status": {"conditions": [{"type": "Ready", "status": str(ready)}]}}
 

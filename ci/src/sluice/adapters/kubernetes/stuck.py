@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 import httpx
 
+from sluice.adapters.kubernetes import objects
 from sluice.adapters.kubernetes.asking import asked
 from sluice.ports import Rollout
 
@@ -57,6 +58,5 @@ def _newest(item: Mapping[str, Any]) -> str:
 
 def _is_stuck(pod: Mapping[str, Any], newest: str) -> bool:
     revision = (pod["metadata"].get("labels") or {}).get(_REVISION, newest)
-    conditions = pod.get("status", {}).get("conditions") or []
-    ready = any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
-    return bool(revision != newest and not ready and not pod["metadata"].get("deletionTimestamp"))
+    state = objects.pod(pod)
+    return bool(revision != newest and not state.ready and state.phase != "Terminating")
