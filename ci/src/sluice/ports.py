@@ -61,7 +61,10 @@ class ClusterEvent:
 
 @dataclass(frozen=True)
 class Rollout:
-    """How far a Deployment, StatefulSet, DaemonSet or Job is; `selector` finds its pods."""
+    """How far a Deployment, StatefulSet, DaemonSet or Job is; `selector` finds its pods.
+
+    `revision` is what a StatefulSet's controller gives every pod of it; empty where it does not replace pods by itself.
+    """
 
     namespace: str
     kind: str
@@ -69,6 +72,7 @@ class Rollout:
     done: bool
     detail: str
     selector: str
+    revision: str = ""
 
 
 @dataclass(frozen=True)

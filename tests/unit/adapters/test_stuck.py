@@ -1,5 +1,6 @@
 """A pod that its StatefulSet would never replace is removed; every other is left alone."""
 
+from dataclasses import replace
 from typing import Any
 
 import anyio
@@ -10,10 +11,8 @@ from sluice.adapters.kubernetes.stuck import replace_stuck
 from sluice.errors import ClusterError
 from sluice.ports import Rollout
 
-LOKI = Rollout(
-    "logging", "StatefulSet", "loki", done=False, detail="0 of 1 pods are ready", selector="app=loki,of in (a,b)"
-)
 OLD, NEW = "loki-1", "loki-2"
+LOKI = Rollout("logging", "StatefulSet", "loki", False, "0 of 1 pods are ready", "app=loki,of in (a,b)", NEW)
 
 
 def pod(number: int, revision: str, *, ready: bool = False, leaving: bool = False) -> dict[str, Any]:
@@ -27,30 +26,16 @@ def pod(number: int, revision: str, *, ready: bool = False, leaving: bool = Fals
     return {"metadata": about, "status": {"conditions": [{"type": "Ready", "status": str(ready)}]}}
 
 
-def removed(
-    pods: list[dict[str, Any]],
-    *,
-    seen: int = 2,
-    strategy: dict[str, Any] | None = None,
-    of: Rollout = LOKI,
-    status: int = 200,
-) -> tuple[list[str], list[str]]:
+def removed(pods: list[dict[str, Any]], *, of: Rollout = LOKI, status: int = 200) -> tuple[list[str], list[str]]:
     """Let it look once; which pods were removed, by name and uid, and what was said."""
     gone: list[str] = []
     said: list[str] = []
-    stateful = {
-        "metadata": {"generation": 2},
-        "spec": {"updateStrategy": strategy or {"type": "RollingUpdate", "rollingUpdate": {"partition": 0}}},
-        "status": {"observedGeneration": seen, "updateRevision": NEW},
-    }
 
     def answer(request: httpx.Request) -> httpx.Response:
         path = request.url.path
         if request.method == "DELETE":
             gone.append(f"{path.rpartition('/')[2]} {request.read().decode().partition('uid-')[2][:1]}")
             return httpx.Response(status, json={})
-        if path == "/apis/apps/v1/namespaces/logging/statefulsets/loki":
-            return httpx.Response(200, json=stateful)
         assert (path, request.url.params["labelSelector"]) == ("/api/v1/namespaces/logging/pods", LOKI.selector)
         return httpx.Response(200, json={"items": pods})
 
@@ -81,12 +66,8 @@ def test_what_is_replaced_anyway_or_only_starts_is_left_alone(found: list[dict[s
     assert removed(found) == ([], [])
 
 
-def test_where_the_controller_does_not_replace_pods_or_has_not_looked_nothing_is_removed() -> None:
-    for strategy in ({"type": "OnDelete"}, {"type": "RollingUpdate", "rollingUpdate": {"partition": 1}}):
-        assert removed([pod(0, OLD)], strategy=strategy) == ([], [])
-    assert removed([pod(0, OLD)], seen=1) == ([], [])
-    deployment = Rollout("logging", "Deployment", "loki", done=False, detail="", selector="app=loki")
-    assert removed([pod(0, OLD)], of=deployment) == ([], [])
+def test_where_pods_are_not_replaced_by_a_controller_nothing_is_removed() -> None:
+    assert removed([pod(0, OLD)], of=replace(LOKI, revision="")) == ([], [])
 
 
 def test_one_that_went_by_itself_is_not_told_and_a_refusal_is_raised() -> None:

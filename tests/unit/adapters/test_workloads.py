@@ -211,6 +211,29 @@ async def test_jobs_are_read_beside_what_rolls_out() -> None:
     assert asked == [*apps, "/apis/batch/v1/namespaces/default/jobs"]
 
 
+@pytest.mark.parametrize(
+    ("kind", "generation", "strategy", "revision"),
+    [
+        ("statefulset", 4, {}, "b"),
+        ("statefulset", 4, {"type": "RollingUpdate", "rollingUpdate": {"partition": 0}}, "b"),
+        ("statefulset", 5, {}, ""),
+        ("statefulset", 4, {"type": "OnDelete"}, ""),
+        ("statefulset", 4, {"type": "RollingUpdate", "rollingUpdate": {"partition": 1}}, ""),
+        ("deployment", 4, {}, ""),
+    ],
+    ids=["default", "rolling", "unseen", "on-delete", "partition", "deployment"],
+)
+def test_a_rollouts_revision_is_what_a_controller_makes_every_pod(
+    kind: str, generation: int, strategy: dict[str, Any], revision: str
+) -> None:
+    item = {
+        "metadata": {"namespace": "default", "name": "x", "generation": generation},
+        "spec": {"updateStrategy": strategy},
+        "status": {"observedGeneration": 4, "updateRevision": "b", "currentRevision": "b"},
+    }
+    assert objects.rollout(kind, item).revision == revision
+
+
 async def test_a_rollouts_selector_finds_its_pods() -> None:
     selector = {
         "matchLabels": {"app": "x"},

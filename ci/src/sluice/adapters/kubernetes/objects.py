@@ -104,7 +104,7 @@ def rollout(kind: str, item: Object) -> Rollout:
     spec, status = item.get("spec", {}), item.get("status", {})
     if kind == "job":  # it tells no generation, since it cannot be changed
         done, detail = _job(spec, status)
-    elif int(status.get("observedGeneration") or 0) < int(item["metadata"].get("generation") or 0):
+    elif not _seen(item):
         done, detail = False, "its controller has not seen the change yet"
     elif kind == "daemonset":
         done, detail = _daemonset(status)
@@ -118,6 +118,7 @@ def rollout(kind: str, item: Object) -> Rollout:
         done=done,
         detail=detail,
         selector=_selector(spec.get("selector") or {}),
+        revision=_revision(item) if kind == "statefulset" else "",
     )
 
 
@@ -135,12 +136,29 @@ def _statefulset(spec: Object, status: Object, wanted: int) -> tuple[bool, str]:
     ready = int(status.get("readyReplicas") or 0)
     if ready < wanted:
         return False, f"{ready} of {wanted} pods are ready"
-    rolls = (spec.get("updateStrategy") or {}).get("type", "RollingUpdate") == "RollingUpdate"
-    partition = int(((spec.get("updateStrategy") or {}).get("rollingUpdate") or {}).get("partition") or 0)
+    rolls, partition = _strategy(spec)
     if not rolls or status.get("updateRevision") == status.get("currentRevision"):
         return True, f"{ready} of {wanted} pods are ready"
     updated = int(status.get("updatedReplicas") or 0)
     return updated >= wanted - partition, f"{updated} of {wanted - partition} pods are of the new revision"
+
+
+def _revision(item: Object) -> str:
+    """What a StatefulSet's controller makes every pod; empty where it does not, or has not seen the newest change."""
+    status, (rolls, partition) = item.get("status", {}), _strategy(item["spec"])
+    return str(status.get("updateRevision") or "") if _seen(item) and rolls and not partition else ""
+
+
+def _strategy(spec: Object) -> tuple[bool, int]:
+    """Whether a StatefulSet's controller replaces its pods, and the first ordinal from which on."""
+    strategy = spec.get("updateStrategy") or {}
+    partition = (strategy.get("rollingUpdate") or {}).get("partition")
+    return strategy.get("type", "RollingUpdate") == "RollingUpdate", int(partition or 0)
+
+
+def _seen(item: Object) -> bool:
+    """Whether a workload's controller has seen its newest specification."""
+    return int(item.get("status", {}).get("observedGeneration") or 0) >= int(item["metadata"].get("generation") or 0)
 
 
 def _daemonset(status: Object) -> tuple[bool, str]:

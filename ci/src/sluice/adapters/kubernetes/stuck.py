@@ -22,20 +22,15 @@ _NOT_THERE = 404
 async def replace_stuck(client: httpx.AsyncClient, waiting: Rollout, say: Callable[[str], None]) -> None:
     """Delete the last pod of a StatefulSet that is of an older revision and not ready; its controller makes it anew.
 
-    What it stored stays in its volume. Whatever is no StatefulSet, or has not been seen by its controller, is left
-    alone. `say` is told. Raises ClusterError.
+    What it stored stays in its volume. Whatever has no `revision` is left alone. `say` is told. Raises ClusterError.
     """
-    if waiting.kind != "StatefulSet":
+    if not waiting.revision:
         return
     space = quote(waiting.namespace)
-    path = f"apis/apps/v1/namespaces/{space}/statefulsets/{quote(waiting.name)}"
-    answer = await asked(client, "GET", path, f"the StatefulSet {waiting.name}", besides=_NOT_THERE)
-    if answer.status_code == _NOT_THERE or not (newest := _newest(answer.json())):
-        return
     pods = f"api/v1/namespaces/{space}/pods"
     selector = quote(waiting.selector, safe="")
     listed = await asked(client, "GET", f"{pods}?labelSelector={selector}", f"the pods of {waiting.name}")
-    stuck = [one["metadata"] for one in listed.json()["items"] if _is_stuck(one, newest)]
+    stuck = [one["metadata"] for one in listed.json()["items"] if _is_stuck(one, waiting.revision)]
     if not stuck:
         return
     # One after the other, and the last first, as the controller would.
@@ -45,15 +40,6 @@ async def replace_stuck(client: httpx.AsyncClient, waiting: Rollout, say: Callab
     gone = await asked(client, "DELETE", f"{pods}/{pod['name']}", what, body=body, besides=_NOT_THERE)
     if gone.status_code != _NOT_THERE:
         say(f"{pod['name']} is of the revision before and not ready: removed, for it would never be replaced")
-
-
-def _newest(item: Mapping[str, Any]) -> str:
-    """The revision that a StatefulSet's pods are to have; empty where its controller does not replace them."""
-    status, strategy = item.get("status", {}), item["spec"].get("updateStrategy") or {}
-    seen = int(status.get("observedGeneration") or 0) >= int(item["metadata"].get("generation") or 0)
-    partition = int((strategy.get("rollingUpdate") or {}).get("partition") or 0)
-    replaces = strategy.get("type", "RollingUpdate") == "RollingUpdate" and not partition
-    return str(status.get("updateRevision") or "") if seen and replaces else ""
 
 
 def _is_stuck(pod: Mapping[str, Any], newest: str) -> bool:
