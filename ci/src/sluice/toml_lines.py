@@ -5,8 +5,9 @@ Public: `line_of` for a mistake in a value, `syntax_line_and_column` for a text 
 
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import lru_cache
 
 KeyPath = tuple[str | int, ...]
 
@@ -45,7 +46,8 @@ def syntax_line_and_column(text: str, error: tomllib.TOMLDecodeError) -> tuple[i
     return text.count("\n") + 1, len(text) - (text.rfind("\n") + 1) + 1
 
 
-def _lines(text: str) -> dict[KeyPath, int]:
+@lru_cache(maxsize=4)  # whoever asks for one place asks for many of the same text
+def _lines(text: str) -> Mapping[KeyPath, int]:
     scanner = _Scanner(text)
     with suppress(_UnreadableError, tomllib.TOMLDecodeError):  # what was read so far is still true
         scanner.document()
