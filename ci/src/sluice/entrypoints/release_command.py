@@ -67,7 +67,8 @@ def release(
             made = await here.step("make release", make, deadline_seconds=settings.deadlines.images)
         show(release_table(made.release), "")
         say(f"release {made.release.id}: {made.reference}")
-        show(f"signed by {signer}; a target takes it with {signer.trusted.needed}")
+        signed = f"signed by {signer}; a target takes it with {signer.trusted.needed}"
+        show(signed.replace(f"{root()}/", ""))  # as a target of this tree names it
         show(f"files: {shown(folder)}   next: ./nox -s deploy -- --cloud local --dry-run")
         answer(release=made.release, reference=made.reference, files=shown(folder), signed_by=str(signer))
         return 0
