@@ -8,8 +8,9 @@ Cases, each as often as --times says, of which the middle one counts:
 With --e2e also the whole line in the engine and with this host's Docker, on one suite (`--suite`): half an hour or
 more.
 
-Works on a copy of the tree without its history, through ./dagger, so that SLUICE_RUN_OFFLINE and a program on PATH
-count as they do for a user. Prints a table with the time over `start`, and for e2e the ratio to Docker.
+Works on a copy of the tree without its history, through ./dagger, so that .env and a program on PATH count as they do
+for a user; for --e2e SLUICE_RUN_OFFLINE does, too. Prints a table with the time over `start`, and for e2e the ratio to
+Docker.
 """
 
 import argparse

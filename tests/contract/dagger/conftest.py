@@ -22,7 +22,7 @@ def call(tmp_path_factory: pytest.TempPathFactory) -> Call:
     if not presence.reachable():
         pytest.skip(
             f"no Dagger engine is named: {presence.RUNNER}=unix:///… and dagger on PATH; "
-            "SLUICE_RUN_OFFLINE=.sluice/offline for one that reaches no registry (docs/dagger.md)"
+            "SLUICE_OFFLINE=.sluice/offline in .env for one that reaches no registry (docs/dagger.md)"
         )
 
     def run(*words: str, tree: Path = ROOT) -> subprocess.CompletedProcess[str]:

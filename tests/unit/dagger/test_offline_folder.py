@@ -70,3 +70,10 @@ async def test_a_folder_that_holds_something_else_is_not_removed(tmp_path: Path,
     with pytest.raises(HostError, match="would be removed"):
         await lay_out(target, toolbox=component(tmp_path, "toolbox"), wheels=tmp_path, supply=tmp_path)
     assert kept.read_text() == "years of work"
+
+
+def test_it_is_told_where_either_program_is_told_of_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    said = offline_folder.how_to_use(tmp_path / ".sluice" / "offline")
+    assert "SLUICE_OFFLINE=.sluice/offline in .env" in said
+    assert "SLUICE_RUN_OFFLINE=.sluice/offline" in said

@@ -51,9 +51,7 @@ class Rig:
 
     def run(self, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
         environment = {
-            **{
-                name: value for name, value in os.environ.items() if name not in ("SLUICE_RUN_OFFLINE", "DAGGER_MODULE")
-            },
+            **{name: value for name, value in os.environ.items() if name != "DAGGER_MODULE"},
             **more,
             "PATH": os.pathsep.join([str(self.bin), *self.rest]),
             "SLUICE_DAGGER_RELEASES": f"file://{self.releases}",
@@ -113,13 +111,11 @@ def test_cloud_becomes_target_e2e_is_spelled_as_dagger_does_and_the_rest_stays(
 
 
 def test_for_an_engine_without_a_registry_the_other_sdk_loads_the_module(on_path: Rig) -> None:
-    done = on_path.run("call", "test", "call", SLUICE_RUN_OFFLINE=".sluice/offline")
-    assert f"module {on_path.root}/ci" in done.stdout
-    words = [line[1:-1] for line in done.stdout.splitlines() if line.startswith("<")]
-    assert words == ["call", "--offline=.sluice/offline", "test", "call"]
-    assert "<functions>" in on_path.run("functions", SLUICE_RUN_OFFLINE="x").stdout
-    chosen = on_path.run("functions", SLUICE_RUN_OFFLINE="x", DAGGER_MODULE="./mine")
-    assert "module ./mine" in chosen.stdout, "what the user chose stays"
+    (on_path.root / ".env").write_text("DEPLOY_WHO=ada\nSLUICE_OFFLINE=.sluice/offline\n")
+    assert f"module {on_path.root}/ci" in on_path.run("check").stdout
+    assert "module ./mine" in on_path.run("check", DAGGER_MODULE="./mine").stdout, "what the user chose stays"
+    (on_path.root / ".env").write_text("DEPLOY_WHO=ada\nSLUICE_OFFLINE=\n")
+    assert "module here" in on_path.run("check").stdout
 
 
 def test_with_a_registry_the_module_is_that_of_the_folder(on_path: Rig) -> None:

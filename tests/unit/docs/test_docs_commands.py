@@ -39,8 +39,8 @@ def test_every_command_has_a_session() -> None:
         "./nox -s target -- up && ./nox -s release",
         "SLUICE_WHO=anna ./nox -s status > status.txt",
         "PYTHONPATH=ci/src python -m sluice gate --evidence DIR",
-        "./dagger call gate --evidence evidence",
-        "./dagger call e2e export --path evidence",
+        "./dagger call gate --evidence .sluice/evidence",
+        "./dagger call e2e export --path .sluice/evidence",
         "run: ./nox -s tests",
     ],
 )

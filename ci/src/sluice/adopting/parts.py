@@ -83,7 +83,7 @@ LEFT_OUT = (
     "helm/monitoring/rules/tests/slo-*.yaml",
 )
 # Where there is no git (in the toolbox of an engine): what is no source.
-_WASTE = (".git", ".sluice", "__pycache__", ".*_cache", ".hypothesis")
+_WASTE = (".git", ".env", ".sluice", "__pycache__", ".*_cache", ".hypothesis")
 
 
 def files_of(root: Path) -> list[str]:

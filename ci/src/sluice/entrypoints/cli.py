@@ -34,7 +34,7 @@ from sluice.entrypoints.deploy_commands import Cloud, Named, chosen, deploy, his
 from sluice.entrypoints.evidence_command import evidence
 from sluice.entrypoints.gate_command import gate
 from sluice.entrypoints.init_command import init
-from sluice.entrypoints.offline_folder import lay_out_offline
+from sluice.entrypoints.offline_folder import how_to_use, lay_out_offline
 from sluice.entrypoints.operations import OPERATIONS
 from sluice.entrypoints.outdated_command import outdated
 from sluice.entrypoints.reference_command import reference
@@ -207,7 +207,7 @@ def supply(
                     await lay_out_offline(box, run, shown_here, offline)
         components = tuple(box.supply.cached() if list_ else box.supply.obtained)
         if not tools:
-            show(components_table(components))
+            show(components_table(components), *([how_to_use(offline)] if offline else []))
         answer(components=components)
         return 0
 

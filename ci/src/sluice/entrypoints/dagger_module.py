@@ -1,9 +1,9 @@
 """Sluice, an evidence-gated delivery pipeline, as Dagger functions.
 
-    ./dagger call build export --path images
+    ./dagger call build export --path .sluice/images
     ./dagger check
-    ./dagger call e2e export --path evidence
-    ./dagger call gate --evidence evidence
+    ./dagger call e2e export --path .sluice/evidence
+    ./dagger call gate --evidence .sluice/evidence
     ./dagger call deploy --target gke --kubeconfig file:kubeconfig
 
 They run the commands that ./nox runs, in containers of the engine. ./dagger puts right what Dagger's own command line

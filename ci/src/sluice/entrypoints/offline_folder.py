@@ -5,6 +5,7 @@ from pathlib import Path
 
 from sluice.adapters.dagger_engine.offline import lay_out
 from sluice.bootstrap import Toolbox
+from sluice.entrypoints.console import shown
 from sluice.ports import Progress
 from sluice.run import Run
 from sluice.steps.resolve_source import BUILD_LOCK, own_or_common
@@ -27,3 +28,11 @@ async def lay_out_offline(box: Toolbox, run: Run, progress: Progress, target: Pa
     houses = [await wheels(lock) for lock in sorted({*locks, box.root / "services" / BUILD_LOCK})]
     supply = Path(toolbox.path).parents[2]
     await lay_out(target, toolbox=toolbox, wheels=await wheels(box.root / _LOCK), supply=supply, also=houses)
+
+
+def how_to_use(target: Path) -> str:
+    """Return where the folder is named, for each of the two programs that start from it."""
+    return (
+        f"./dagger starts from it with SLUICE_OFFLINE={shown(target)} in .env, "
+        f"./nox -s e2e -- --runtime dagger with SLUICE_RUN_OFFLINE={shown(target)}"
+    )

@@ -17,7 +17,7 @@ _PYTHON_IMAGE = "docker.io/library/python:3.11-slim-bookworm"
 _GO_IMAGE = "docker.io/library/golang:1.26-bookworm"
 
 # What no command reads, so that touching it runs nothing again. Patterns of Dagger's `ignore`.
-LEFT_OUT = [".sluice", ".hypothesis", "**/.*_cache", "**/__pycache__", "**/*.egg-info", "**/.venv", "ci/sdk"]
+LEFT_OUT = [".env", ".sluice", ".hypothesis", "**/.*_cache", "**/__pycache__", "**/*.egg-info", "**/.venv", "ci/sdk"]
 
 
 def machine(
