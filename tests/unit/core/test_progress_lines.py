@@ -67,6 +67,15 @@ def test_a_sign_of_life_comes_once_a_minute_and_not_at_every_word(clock: Clock) 
     assert shown == ["▶ loki", "  loki: 1 min 01 s, 60 packages", "  loki: 2 min 02 s, 121 packages"]
 
 
+def test_a_sign_of_life_that_is_too_long_says_that_it_was_cut(clock: Clock) -> None:
+    screen, out = console()
+    lines = Lines(screen)
+    lines.begin("run suites")
+    clock.now += 61
+    lines.update("run suites", "9 of 537 tests, events/test_order.py::" + "x" * 100)
+    assert re.fullmatch(r"  run suites: 1 min 01 s, 9 of 537 tests, .*xx…", out.getvalue().splitlines()[-1])
+
+
 def test_a_word_that_belongs_to_no_work_is_shown_at_once() -> None:
     screen, out = console()
     Lines(screen).update("supply", "docker.io does not answer [at all]")

@@ -10,7 +10,7 @@ from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Ta
 from rich.table import Column
 from rich.text import Text
 
-_TEXT_WIDTH = 60
+_TEXT_WIDTH = 100
 _BAR_FROM = 100  # columns; in a narrower terminal the words have a bar's place
 _WORD_EVERY_SECONDS = 60.0
 
@@ -35,7 +35,7 @@ class Lines:
             self._print(f"  {_plain(text)}")
         elif time.monotonic() - self._said[task] > _WORD_EVERY_SECONDS:
             self._said[task] = time.monotonic()
-            self._print(f"  {task}: {_clock(time.monotonic() - self._begun[task])}, {_plain(text)[:_TEXT_WIDTH]}")
+            self._print(f"  {task}: {_clock(time.monotonic() - self._begun[task])}, {_plain(text, _TEXT_WIDTH)}")
 
     def end(self, task: str, *, outcome: str, detail: str = "", begun: float | None = None) -> None:
         """Print how work ended and the seconds it took; `begun` is for whoever kept that time himself."""
@@ -121,9 +121,11 @@ def _cut(ratio: int | None = None) -> Column:
     return Column(no_wrap=True, overflow="ellipsis", ratio=ratio)
 
 
-def _plain(text: str) -> str:
-    """What a program said, in one line, without the sequences by which it would colour or move."""
-    return Text.from_ansi(text.strip().replace("\n", " ")).plain
+def _plain(text: str, width: int | None = None) -> str:
+    """What a program said, in one line (of `width`), without the sequences by which it would colour or move."""
+    line = Text.from_ansi(text.strip().replace("\n", " "))
+    line.truncate(width or line.cell_len, overflow="ellipsis")
+    return line.plain
 
 
 def _clock(seconds: float) -> str:
