@@ -10,7 +10,7 @@ import anyio
 import pytest
 from tests.contract.upstream.servers import FileServer, file_server
 
-from sluice.errors import DigestMismatch, SupplyError, Unreachable
+from sluice.errors import DigestMismatch, SluiceError, SupplyError, Unreachable, in_a_line
 from sluice.settings import load_settings
 from sluice.supply import maven
 from sluice.supply.catalog import Entry, MavenRecipe
@@ -37,6 +37,10 @@ def plugin() -> dict[str, bytes]:
     repository, work = cache / "maven" / "jmx-exporter", cache / "maven" / "jmx-exporter.test"
 
     async def fetch() -> None:
+        try:
+            await maven._place_for_mvn(work / "log", lambda _: None, None)
+        except SluiceError as error:  # no root, or no mirror of Debian in reach, as in a Dagger engine without any
+            pytest.skip(f"no Maven here, and none to be had: {in_a_line(error)}")
         await maven._fetch("jmx-exporter", repository, work, work / "log", lambda _: None)
 
     try:
