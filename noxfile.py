@@ -275,7 +275,8 @@ def clean(session: nox.Session) -> None:
 
 def go_settings() -> dict[str, str]:
     """Go's settings with the supply's caches and flags: what a test compiles, a component need not compile again."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sluice" / "go"
+    default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sluice"
+    cache = Path(os.environ.get("SLUICE_RUN_CACHE") or default) / "go"
     flags = "-mod=mod -modcacherw -trimpath -buildvcs=false"
     return {"GOFLAGS": flags, "CGO_ENABLED": "0", "GOCACHE": str(cache / "build"), "GOMODCACHE": str(cache / "mod")}
 

@@ -37,7 +37,7 @@ from starlette.requests import Request  # noqa: E402
 from starlette.responses import JSONResponse, Response  # noqa: E402
 from starlette.routing import Route  # noqa: E402
 
-from testkit.postgresql import Postgresql, binaries, server  # noqa: E402
+from testkit.postgresql import Postgresql, server  # noqa: E402
 from testkit.settings import files_of_secrets  # noqa: E402
 from testkit.tokens import Keys  # noqa: E402
 
@@ -64,15 +64,12 @@ def main() -> None:
 
 def measure(asked: argparse.Namespace) -> None:
     """Start everything, take turns, print the table."""
-    programs = binaries()
-    if programs is None:
-        sys.exit("PostgreSQL is not installed: no initdb on PATH or under /usr/lib/postgresql")
     keys, ports = Keys(), {"backend": free_port(), "bare": free_port(), "sidecar": free_port()}
     with ExitStack() as stack:
         # Forked before anything else is open, and kept: a fresh one would spend a turn on its imports.
         loader = stack.enter_context(ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("fork")))
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sluice-bench-")))
-        database = stack.enter_context(server(programs))
+        database = stack.enter_context(server())
         environment = backend_environment(database, files_of_secrets(scratch, keys), ports)
         service = [sys.executable, "-m", "servicekit"]
         subprocess.run([*service, "migrate"], env=environment, check=True, stdout=subprocess.DEVNULL)

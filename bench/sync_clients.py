@@ -32,7 +32,7 @@ from websockets.asyncio.client import connect  # noqa: E402
 
 from servicekit.events import TASK_CREATED  # noqa: E402
 from testkit.events import changed, deliver, snapshot  # noqa: E402
-from testkit.postgresql import Postgresql, binaries, server  # noqa: E402
+from testkit.postgresql import Postgresql, server  # noqa: E402
 from testkit.settings import files_of_secrets  # noqa: E402
 from testkit.tokens import Keys  # noqa: E402
 
@@ -57,11 +57,8 @@ def main() -> None:
     if asked.hold:
         asyncio.run(hold(asked.hold))
         return
-    programs = binaries()
-    if programs is None:
-        sys.exit("PostgreSQL is not installed: no initdb on PATH or under /usr/lib/postgresql")
     keys, port = Keys(), free_port()
-    with server(programs) as database, tempfile.TemporaryDirectory(prefix="sluice-bench-") as scratch:
+    with server() as database, tempfile.TemporaryDirectory(prefix="sluice-bench-") as scratch:
         environment = environment_of(database, files_of_secrets(Path(scratch), keys), port)
         with replica_of(environment, Path(scratch) / "sync.log") as replica:
             figures = asyncio.run(measure(asked, replica, port, keys))

@@ -25,7 +25,7 @@ for source in (*sorted(SERVICES.glob("*/src")), SERVICES / "_testkit"):
 
 from servicekit.logs import configure_logging  # noqa: E402
 from testkit import contracts  # noqa: E402
-from testkit.postgresql import Postgresql, binaries, server  # noqa: E402
+from testkit.postgresql import Postgresql, server  # noqa: E402
 from testkit.tokens import Keys  # noqa: E402
 
 
@@ -78,10 +78,7 @@ def lines() -> Iterator[Callable[[], list[dict[str, Any]]]]:
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[Postgresql]:
     """A PostgreSQL server for the session."""
-    programs = binaries()
-    if programs is None:
-        pytest.skip("PostgreSQL is not installed (no initdb on PATH): nothing was proven on a real database")
-    with server(programs) as running:
+    with server() as running:
         yield running
 
 

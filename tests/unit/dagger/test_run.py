@@ -158,6 +158,12 @@ async def test_the_offline_folder_holds_the_newest_of_each_component(
     wheels.mkdir()
     (wheels / "a.whl").write_text("wheel")
     monkeypatch.setattr("sluice.adapters.dagger_engine.offline._go_root", lambda: _later(go))
+    fetched: list[Path] = []
+
+    async def fetch_modules(target: Path) -> None:
+        fetched.append(target)
+
+    monkeypatch.setattr("sluice.adapters.dagger_engine.offline.fetch_modules", fetch_modules)
     toolbox = obtained(cache, "toolbox", "k1")
     for number, key in enumerate(("old", "new")):
         obtained(cache, "loki", key)
@@ -171,6 +177,7 @@ async def test_the_offline_folder_holds_the_newest_of_each_component(
     (target / "left").mkdir(parents=True)
     (target / "base.tar").touch()  # laid out before
     assert await lay_out(target, toolbox=toolbox, wheels=wheels, supply=cache, also=also) == target
+    assert fetched == [target / "modules"], "for the tests of our own Go programs"
     files = {str(path.relative_to(target)) for path in target.rglob("*") if path.is_file()}
     assert files == {
         "base.tar",

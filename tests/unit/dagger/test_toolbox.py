@@ -51,8 +51,8 @@ def test_offline_pip_and_image_come_from_the_folder_and_leave_no_trace(session: 
     assert variables(box)["PIP_NO_INDEX"] == "1"
     assert {args["name"] for args in calls(box, "withoutEnvVariable")} == {"PIP_NO_INDEX", "PIP_FIND_LINKS"}
     assert calls(box, "withoutMount") == [{"path": "/wheels"}]
-    seeded = next(args for args in calls(box, "withMountedCache") if args["path"].endswith("/supply"))
-    assert chain(seeded["source"])[-1].args == {"path": "supply"}
+    seeded = {Path(args["path"]).name: chain(args["source"])[-1].args for args in calls(box, "withMountedCache")}
+    assert seeded == {"supply": {"path": "supply"}, "go": {"path": "modules/go"}}
 
 
 def test_the_machine_is_the_same_recipe_that_the_supply_builds(session: FakeSession) -> None:

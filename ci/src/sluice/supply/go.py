@@ -64,6 +64,18 @@ async def toolchain() -> str:
     return (await run(["go", "version"], deadline_seconds=30)).stdout.strip()
 
 
+async def fetch_modules(cache_root: Path) -> None:
+    """Fetch what our own programs and their tests import into `environment`'s caches. Raises CommandFailed."""
+    for module in sorted((_HERE / "gosrc").glob("*/go.mod")):
+        await run(
+            ["go", "list", "-deps", "-test", "."],
+            deadline_seconds=_DOWNLOAD_SECONDS,
+            cwd=module.parent,
+            env=environment(cache_root),
+            what=f"fetching what {module.parent.name} imports",
+        )
+
+
 async def build_program(entry: Entry, recipe: GoRecipe, into: Path, bench: Workbench) -> None:
     """Build the program into `into/<name>`, and its image layout into `into/oci` where the recipe says so."""
     target = into / entry.name

@@ -3,6 +3,7 @@
 base.tar    the component `toolbox`
 wheels/     what requirements/sluice.txt locks
 go/         this host's Go toolchain
+modules/    what our own Go programs and their tests import
 supply/     the newest of each component that was obtained, so that a run inside builds nothing again; and the wheels
             of every lock of the services
 """
@@ -18,6 +19,7 @@ from sluice.adapters.process import run
 from sluice.domain import Component
 from sluice.errors import HostError
 from sluice.supply import artifact
+from sluice.supply.go import fetch_modules
 
 _SECONDS = 60
 _BASE = "base.tar"
@@ -49,6 +51,7 @@ async def lay_out(target: Path, *, toolbox: Component, wheels: Path, supply: Pat
             _tree(whole, target / "supply" / whole.parent.name / whole.name)
 
     await anyio.to_thread.run_sync(fill)
+    await fetch_modules(target / "modules")
     return target
 
 

@@ -80,7 +80,9 @@ def _with_caches(
     container: dagger.Container, client: dagger.Client, offline: dagger.Directory | None
 ) -> dagger.Container:
     """Only what is obtained is shared: the state of a cluster in a cache would be met by another session."""
-    supplied = offline.directory("supply") if offline else None
-    return container.with_mounted_cache(
-        f"{_CACHE}/supply", client.cache_volume("sluice-supply"), source=supplied
-    ).with_mounted_cache(f"{_CACHE}/go", client.cache_volume("sluice-go"))
+    for name, given in {"supply": "supply", "go": "modules/go"}.items():
+        source = offline.directory(given) if offline else None
+        container = container.with_mounted_cache(
+            f"{_CACHE}/{name}", client.cache_volume(f"sluice-{name}"), source=source
+        )
+    return container
