@@ -51,7 +51,7 @@ async def lay_out(target: Path, *, toolbox: Component, wheels: Path, supply: Pat
             _tree(whole, target / "supply" / whole.parent.name / whole.name)
 
     await anyio.to_thread.run_sync(fill)
-    await fetch_modules(target / "modules")
+    await fetch_modules(target.resolve() / "modules")
     return target
 
 
