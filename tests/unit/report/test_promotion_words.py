@@ -143,6 +143,8 @@ def test_a_target_shows_what_runs_there_since_when_and_the_smallest_budget() -> 
 def test_a_target_that_nothing_was_promoted_to_says_so() -> None:
     empty = replace(STATUS, release="", since=0.0, verdict="", budgets={})
     assert row(printed([status_table([empty])]), "gke") == ["gke", "–", "", "", "", "nothing"]
+    unmeasured = replace(STATUS, budgets={})
+    assert row(printed([status_table([unmeasured])]), "gke")[4] == "–", "nothing is known of its budgets yet"
 
 
 def test_what_differs_and_a_target_that_cannot_be_asked_are_told_as_they_are() -> None:

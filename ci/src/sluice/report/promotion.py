@@ -86,7 +86,7 @@ def status_table(rows: Iterable[Any]) -> Table:
             one.release or "–",
             _moment(one.since) if one.since else "",
             one.verdict,
-            f"{budget[1]:.0%} of {budget[0]}" if budget else "",
+            f"{budget[1]:.0%} of {budget[0]}" if budget else "–" * bool(one.release),
             _text("\n".join(filter(None, (one.under_way, *one.drift))) or "nothing"),
         )
     return table
