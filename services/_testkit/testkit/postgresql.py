@@ -79,24 +79,22 @@ class Postgresql:
 @contextmanager
 def server() -> Iterator[Postgresql]:
     """Run a server, and remove all of it afterwards."""
-    home = Path(tempfile.mkdtemp(prefix="services-postgresql-"))
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
     names = {entry.pw_name for entry in pwd.getpwall()}
-    running = Postgresql(_programs(home), home, port, "postgres" if "postgres" in names else "nobody")
-    running.password_file.write_text("first-password\n")
-    if os.geteuid() == 0:
-        shutil.chown(home, running.user)
-        shutil.chown(running.password_file, running.user)
-    try:
+    with tempfile.TemporaryDirectory(prefix="services-postgresql-") as folder:
+        home = Path(folder)
+        running = Postgresql(_programs(home), home, port, "postgres" if "postgres" in names else "nobody")
+        running.password_file.write_text("first-password\n")
+        if os.geteuid() == 0:
+            shutil.chown(home, running.user)
+            shutil.chown(running.password_file, running.user)
         authentication = ["--auth=scram-sha-256", "--username=postgres", "--pwfile=password"]
         running.run("initdb", "-D", "data", "--no-sync", "--encoding=UTF8", "--locale=C.UTF-8", *authentication)
         running.start()
         yield running
         running.stop()
-    finally:
-        shutil.rmtree(home)
 
 
 def _programs(home: Path) -> Path:

@@ -124,7 +124,8 @@ def _cut(ratio: int | None = None) -> Column:
 def _plain(text: str, width: int | None = None) -> str:
     """What a program said, in one line (of `width`), without the sequences by which it would colour or move."""
     line = Text.from_ansi(text.strip().replace("\n", " "))
-    line.truncate(width or line.cell_len, overflow="ellipsis")
+    if width:
+        line.truncate(width, overflow="ellipsis")
     return line.plain
 
 

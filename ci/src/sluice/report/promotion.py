@@ -81,12 +81,13 @@ def status_table(rows: Iterable[Any]) -> Table:
             table.add_row(one[0], "?", "", "", "", _text(f"✗ {one[1]}"))
             continue
         budget = min(one.budgets.items(), key=lambda pair: pair[1], default=None)
+        left = f"{budget[1]:.0%} of {budget[0]}" if budget else "–"
         table.add_row(
             one.target,
             one.release or "–",
             _moment(one.since) if one.since else "",
             one.verdict,
-            f"{budget[1]:.0%} of {budget[0]}" if budget else "–" * bool(one.release),
+            left if one.release else "",
             _text("\n".join(filter(None, (one.under_way, *one.drift))) or "nothing"),
         )
     return table
